@@ -1,0 +1,97 @@
+"""The errors of autoprune; each message names the thing, what was expected and what to do.
+
+* AutopruneError
+    * InputError                 exit code 2: something the user gave cannot be used
+        * UnknownNameError       no model, data, searcher, runtime... of that name; lists what there is
+        * WeightsError           weights that do not fit the model; names the keys
+        * DataError              a folder without classes, a broken image, wrong shapes
+        * ModelError             a model that cannot be traced or pruned; names the layer
+        * TableError             a latency table that cannot be used or lacks an operator
+        * DatabaseError          a database that cannot be opened, or of a newer revision
+        * UnknownJobError        no job of that id
+        * EnvironmentMismatchError   resume under another environment fingerprint
+    * BudgetInfeasibleError      exit code 3: no schedule meets the budget; says the floor
+    * ReplayMismatchError        a searcher no longer proposes what history says; names the trial
+    * LeaseLostError             another driver took the job over; nothing was written
+    * StorageError               the disk is full or the artifact folder cannot be written
+    * VerificationError          an exported bundle is not what it says
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class AutopruneError(Exception):
+    """Base of every error autoprune raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(AutopruneError):
+    """Something the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class UnknownNameError(InputError):
+    """No such name in a registry."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"unknown {what} {name!r}; there is: {', '.join(sorted(known))}")
+
+
+class WeightsError(InputError):
+    """Weights that do not fit the model."""
+
+
+class DataError(InputError):
+    """Data that cannot be read or does not fit the model."""
+
+
+class ModelError(InputError):
+    """A model that cannot be loaded, traced or pruned."""
+
+
+class TableError(InputError):
+    """A latency table that cannot be used."""
+
+
+class DatabaseError(InputError):
+    """A trial database that cannot be used."""
+
+
+class UnknownJobError(InputError):
+    """No job of that id."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(
+            f"no job {job!r} in this database: list the jobs with 'autoprune jobs', "
+            "or name another database with --db"
+        )
+
+
+class EnvironmentMismatchError(InputError):
+    """A job cannot go on bit for bit under this environment."""
+
+
+class BudgetInfeasibleError(AutopruneError):
+    """No schedule meets the budget."""
+
+    exit_code = 3
+
+
+class ReplayMismatchError(AutopruneError):
+    """A replayed searcher proposed something else than the history says."""
+
+
+class LeaseLostError(AutopruneError):
+    """Another driver holds the job."""
+
+
+class StorageError(AutopruneError):
+    """Something could not be written."""
+
+
+class VerificationError(AutopruneError):
+    """An exported bundle is not what it says."""

@@ -1,0 +1,96 @@
+"""What an evaluation is asked and answers; both travel between processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+EVALUATION_VERSION = 1
+"""Raised whenever the same request would score differently: it is part of an evaluation's key."""
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How much training and validation one score gets, in steps and images, never in seconds.
+
+    Args:
+        steps: SGD steps of the short finetune; 0 scores right after recalibration.
+        batch_size: images per step, and per recalibration batch.
+        learning_rate, momentum, weight_decay: of SGD (cosine decay to 0 over the steps).
+        recalibration_batches: batches for the cumulative average of BN statistics.
+        validation_images: how many of the validation split; 0 means all.
+        teacher: weight in [0, 1] of the distillation loss from the unpruned network; 0 is off.
+    """
+
+    steps: int = 30
+    batch_size: int = 64
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    recalibration_batches: int = 20
+    validation_images: int = 0
+    teacher: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What trials are ranked by."""
+
+    name: str = "loss"
+    direction: Literal["minimize", "maximize"] = "minimize"
+
+    def as_loss(self, score: float) -> float:
+        """The score as something to minimise."""
+        return score if self.direction == "minimize" else -score
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """Score one schedule.
+
+    Args:
+        widths: group name -> units kept.
+        fidelity: how thoroughly.
+        start: a checkpoint (see :mod:`autoprune.evaluation.checkpoint`) to start from; None means
+            the base weights.
+        want_weights: whether the finetuned weights are to come back.
+    """
+
+    widths: Mapping[str, int]
+    fidelity: Fidelity
+    start: bytes | None = None
+    want_weights: bool = False
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What one evaluation gave.
+
+    Args:
+        score: by the job's metric; None when the evaluation failed.
+        loss: mean validation cross-entropy.
+        accuracy: fraction of validation images classified correctly.
+        seconds: wall time.
+        error: None, or the verdict in one line.
+        weights: a checkpoint, where it was asked for.
+    """
+
+    score: float | None
+    loss: float | None
+    accuracy: float | None
+    seconds: float
+    error: str | None = None
+    weights: bytes | None = None
+
+
+class Evaluator(Protocol):
+    """Scores schedules of one network; deterministic for a fixed environment fingerprint."""
+
+    def evaluate(self, request: EvaluationRequest) -> EvaluationResult:
+        """Score one schedule; an exception or NaN becomes a result with an error."""
+        ...

@@ -1,0 +1,146 @@
+"""What the trial database holds, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+JobState = Literal["queued", "running", "paused", "finished", "failed"]
+TrialState = Literal["asked", "finished", "told"]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One search job.
+
+    Args:
+        id: short, unique, chosen by the store.
+        what: the hashed half of the spec: content hashes, frozen groups, searcher, seed, K...
+        what_hash: sha256 of ``what`` as canonical JSON.
+        how: the other half: workers, executor, paths, names to load the model and data by.
+        environment: the fingerprint scores are exact for.
+        base: score, accuracy, latency, MACs and parameters of the unpruned network.
+        stage: search, race, measure, finetune or done.
+        results: what the stages after the search found (not part of the digest).
+        epoch: fencing token; raised by every acquisition.
+        timing_dependent: a verdict depended on memory or time, or the environment was overridden.
+    """
+
+    id: str
+    state: JobState
+    stage: str
+    what: Json
+    what_hash: str
+    how: Json
+    environment: str
+    base: Json
+    results: Json
+    epoch: int
+    created: str
+    error: str | None = None
+    timing_dependent: bool = False
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What one evaluation said; also the row of a reusable evaluation.
+
+    Args:
+        score: by the job's metric; None for a failure.
+        seconds: wall time of the evaluation; 0.0 when reused.
+        error: the verdict of a failure, None otherwise.
+        weights: sha256 of the artifact with the finetuned weights, where they were kept.
+        reused: the score came from an earlier evaluation with the same key.
+    """
+
+    score: float | None
+    loss: float | None
+    accuracy: float | None
+    seconds: float
+    error: str | None = None
+    weights: str | None = None
+    reused: bool = False
+
+
+@dataclass(frozen=True)
+class NewTrial:
+    """A suggestion as it enters the database."""
+
+    index: int
+    purpose: str
+    widths: tuple[int, ...]
+    start_from: int | None
+    predicted: Json
+    evaluation_key: str
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial; ``result`` is there from state ``finished`` on."""
+
+    index: int
+    purpose: str
+    widths: tuple[int, ...]
+    start_from: int | None
+    predicted: Json
+    evaluation_key: str
+    state: TrialState
+    result: TrialResult | None
+
+
+@dataclass(frozen=True)
+class FinalistRecord:
+    """One schedule of the race or the ladder.
+
+    Args:
+        slot: position in the frozen list of finalists.
+        origin: ``race`` or the rung of the ladder, as in ``ladder 96%``.
+        trial: index of the trial it comes from.
+        measured: ratio to the unpruned network and seconds, once measured (not in the digest).
+    """
+
+    slot: int
+    origin: str
+    trial: int
+    widths: tuple[int, ...]
+    predicted: Json
+    evaluation_key: str
+    result: TrialResult | None
+    measured: Json | None = None
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write to a job until it expires or another driver takes over."""
+
+    job: str
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A searcher's state after ``tells`` tells.
+
+    Args:
+        history: digest of the asks and tells it stands for.
+        state: JSON half of the searcher's state.
+        arrays: npz bytes (numpy's own format, no pickle).
+    """
+
+    tells: int
+    history: str
+    state: Json
+    arrays: bytes
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a job's progress stream."""
+
+    sequence: int
+    kind: str
+    payload: Mapping[str, Any]
+    at: str
