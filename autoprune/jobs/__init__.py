@@ -1,0 +1,1 @@
+"""Running a job: the driver loop, its stages, resume, the lease and the executors."""

@@ -1,0 +1,1 @@
+"""Where evaluations run: in this process, in worker processes, or in Ray actors."""

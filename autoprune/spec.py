@@ -1,0 +1,161 @@
+"""The job spec: everything a search is asked for, as the command line, YAML and Python say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from autoprune.budget import Bound, parse_budget
+from autoprune.errors import InputError
+
+DEFAULT_MODEL = "autoprune:digits_cnn"
+DEFAULT_DATA = "digits"
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _absolute(value: object) -> object:
+    return str(Path(value).expanduser().absolute()) if isinstance(value, str) and value else value
+
+
+def _database(value: object) -> object:
+    if isinstance(value, str) and "://" not in value:
+        return _absolute(value)
+    return value
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FidelitySpec(_Strict):
+    """How much short finetuning and validation one score gets."""
+
+    steps: int = Field(30, ge=0)
+    batch_size: int = Field(64, ge=2)
+    learning_rate: float = Field(0.01, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(5e-4, ge=0)
+    recalibration_batches: int = Field(20, ge=0)
+    validation_images: int = Field(0, ge=0)
+    teacher: float = Field(0.0, ge=0, le=1)
+
+
+class MetricSpec(_Strict):
+    """What trials are ranked by."""
+
+    name: str = "loss"
+    direction: Literal["minimize", "maximize"] = "minimize"
+
+
+class JobSpec(_Strict):
+    """One search job.
+
+    Args:
+        race_steps: finetune steps of each finalist; None spends about a fifth of the compute.
+        finetune_epochs: of the chosen network, at the end.
+        train_threads: threads of one training process; scores are exact for a fixed number.
+    """
+
+    model: str = DEFAULT_MODEL
+    weights: Annotated[str | None, BeforeValidator(_absolute)] = None
+    data: str = DEFAULT_DATA
+    budget: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ("50%",)
+    table: str | None = None
+    runtime: str = "onnxruntime"
+    batch: int = Field(1, ge=1)
+    threads: int = Field(1, ge=1)
+    searcher: str = "legr"
+    searcher_options: dict[str, Any] = {}
+    trials: int = Field(40, ge=1)
+    seed: int = Field(0, ge=0)
+    lookahead: int = Field(4, ge=1)
+    criterion: str = "l2"
+    ignore: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    divisor: int | None = Field(None, ge=1)
+    min_keep: float = Field(0.1, gt=0, le=1)
+    metric: MetricSpec = MetricSpec()
+    fidelity: FidelitySpec = FidelitySpec()
+    race_steps: int | None = Field(None, ge=0)
+    finetune_epochs: int = Field(2, ge=0)
+    finetune_learning_rate: float = Field(0.02, gt=0)
+    train_threads: int = Field(1, ge=1)
+    workers: int | None = Field(None, ge=1)
+    executor: Literal["local", "ray"] = "local"
+    address: str | None = None
+    db: Annotated[str, BeforeValidator(_database)] = "autoprune.db"
+    artifacts: Annotated[str | None, BeforeValidator(_absolute)] = None
+    out: Annotated[str | None, BeforeValidator(_absolute)] = None
+    unmeasured: bool = False
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """The budget, read."""
+        return parse_budget(self.budget)
+
+    @property
+    def is_default_job(self) -> bool:
+        """Whether this is the embedded default: its network is trained when no weights are given."""
+        return self.model == DEFAULT_MODEL and self.data == DEFAULT_DATA and self.weights is None
+
+    @property
+    def steps_of_race(self) -> int:
+        """Finetune steps of each finalist.
+
+        Five finalists at a quarter of the search's steps make the race a fifth of the compute;
+        never less than twice a trial's steps, or it would tell nothing new.
+        """
+        if self.race_steps is not None:
+            return self.race_steps
+        return max(2 * self.fidelity.steps, self.trials * self.fidelity.steps // 20)
+
+
+def load_spec(path: Path | None, overrides: dict[str, Any]) -> JobSpec:
+    """A spec from a YAML file (or none) with the command line's values on top."""
+    values: dict[str, Any] = {}
+    if path is not None:
+        values = _read_yaml(path)
+    for key, value in overrides.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            values[key] = {**values[key], **value}
+        else:
+            values[key] = value
+    return make_spec(values, source=str(path) if path else "the options")
+
+
+def make_spec(values: dict[str, Any], source: str = "the job") -> JobSpec:
+    """Validate a spec; raises InputError naming every field that is wrong."""
+    try:
+        spec = JobSpec(**values)
+    except ValidationError as error:
+        lines = []
+        for item in error.errors():
+            where = ".".join(str(part) for part in item["loc"])
+            if item["type"] == "extra_forbidden":
+                lines.append(f"unknown field {where!r}; fields are: {', '.join(JobSpec.model_fields)}")
+            else:
+                lines.append(f"{where}: {item['msg']}, got {item['input']!r}")
+        raise InputError(f"{source} cannot be used: " + "; ".join(lines)) from None
+    spec.bounds  # noqa: B018 - reading the budget is its validation
+    return spec
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read the job file {path}: {error.strerror or error}") from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"the job file {path} is not YAML: {error}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"the job file {path} must hold fields such as 'budget: 50%', got a {type(values).__name__}")
+    return values
