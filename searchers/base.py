@@ -41,6 +41,8 @@ class Searcher(ABC):
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    carries_weights: ClassVar[bool] = False
+    """Whether suggestions may start from an earlier trial's weights, so that they must be kept."""
 
     def __init__(self, problem: Problem, *, seed: int = 0) -> None:
         self.problem = problem

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal
 
-from autoprune.errors import InputError
+from autoprune.errors import AutopruneError, InputError
 from autoprune.evaluation.contract import EvaluationRequest
 from autoprune.jobs.executors.port import Completed, Recipe
-from autoprune.jobs.executors.worker import serve
+from autoprune.jobs.executors.worker import StartFailure, serve
 
 StartMethod = Literal["forkserver", "fork"]
 
@@ -51,8 +51,11 @@ class ProcessExecutor:
             self._context.set_forkserver_preload(
                 ["autoprune.jobs.executors.worker", "autoprune.evaluation.recipe"]
             )
+        self._forks = start_method == "fork"
         self._queue: deque[tuple[str, EvaluationRequest]] = deque()
-        self._workers = [self._start() for _ in range(workers)]
+        self._workers: list[_Worker] = []
+        for _ in range(workers):
+            self._workers.append(self._start())
 
     @property
     def pids(self) -> list[int]:
@@ -86,10 +89,13 @@ class ProcessExecutor:
         ticket = worker.ticket or ""
         worker.ticket = None
         try:
-            return Completed(ticket, worker.requests.recv())
+            answer = worker.requests.recv()
         except (EOFError, OSError):
             self._replace(worker)
             return Completed(ticket, None)
+        if isinstance(answer, StartFailure):
+            raise AutopruneError(f"a worker process could not start: {answer.error}")
+        return Completed(ticket, answer)
 
     def _feed(self) -> None:
         for worker in list(self._workers):
@@ -111,13 +117,22 @@ class ProcessExecutor:
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         alive, lifeline = self._context.Pipe(duplex=False)
+        inherited = [ours, lifeline, *self._our_ends()] if self._forks else []
         process = self._context.Process(  # type: ignore[attr-defined]
-            target=serve, args=(self._recipe, theirs, alive), daemon=True
+            target=serve, args=(self._recipe, theirs, alive, inherited), daemon=True
         )
         process.start()
         theirs.close()
         alive.close()
         return _Worker(process, ours, lifeline)
+
+    def _our_ends(self) -> list[Connection]:
+        return [
+            end
+            for worker in self._workers
+            for end in (worker.requests, worker.lifeline)
+            if not end.closed
+        ]
 
     def _replace(self, worker: _Worker) -> None:
         self._stop(worker)

@@ -6,14 +6,24 @@ import os
 import pickle
 import signal
 import threading
-import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult
+from autoprune.evaluation.contract import EvaluationRequest
 from autoprune.jobs.executors.port import Recipe
 
 
-def serve(recipe: bytes, requests: Connection, lifeline: Connection) -> None:
+@dataclass(frozen=True)
+class StartFailure:
+    """Sent instead of a result when the evaluator could not be made; ends the job, not a trial."""
+
+    error: str
+
+
+def serve(
+    recipe: bytes, requests: Connection, lifeline: Connection, inherited: Sequence[Connection]
+) -> None:
     """Answer requests until the driver goes away.
 
     Args:
@@ -21,14 +31,18 @@ def serve(recipe: bytes, requests: Connection, lifeline: Connection) -> None:
         requests: duplex; receives a request, sends a result.
         lifeline: never written to; its end of file means that the driver is gone, also in the
             middle of an evaluation.
+        inherited: the driver's ends of pipes, which a forked process holds copies of; they are
+            closed here, or nobody would ever see an end of file.
     """
+    for connection in inherited:
+        connection.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_driver, args=(lifeline,), daemon=True).start()
     make: Recipe = pickle.loads(recipe)  # noqa: S301 - from the driver's own memory
     try:
         evaluator = make()
     except Exception as error:
-        _answer_failures(requests, f"worker could not start: {type(error).__name__}: {error}")
+        requests.send(StartFailure(f"{type(error).__name__}: {error}"))
         return
     while True:
         try:
@@ -38,18 +52,8 @@ def serve(recipe: bytes, requests: Connection, lifeline: Connection) -> None:
             return
 
 
-def _answer_failures(requests: Connection, error: str) -> None:
-    while True:
-        try:
-            requests.recv()
-            requests.send(EvaluationResult(None, None, None, 0.0, error=error))
-        except (EOFError, OSError):
-            return
-
-
 def _die_with_driver(lifeline: Connection) -> None:
     try:
         lifeline.recv_bytes()
     except (EOFError, OSError):
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0)

@@ -1,0 +1,58 @@
+"""What the driver of one job holds while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autoprune.evaluation.contract import Fidelity, Metric
+from autoprune.jobs.executors.port import Executor
+from autoprune.jobs.keys import evaluation_key
+from autoprune.trials.records import JobRecord, Json, Lease
+from autoprune.trials.store import TrialStore
+from searchers.base import Searcher
+from searchers.contract import Problem
+
+Progress = Callable[[str, dict[str, Any]], None]
+"""Called with an event's kind and its payload; must return quickly."""
+
+
+def silent(kind: str, payload: dict[str, Any]) -> None:
+    """A progress that says nothing."""
+
+
+@dataclass(frozen=True)
+class SearchContext:
+    """Everything the search and the race need; nothing in it knows the network.
+
+    Args:
+        groups: names of the groups, in the order of a schedule's widths.
+        make_searcher: a fresh searcher for the job's problem, seed and options.
+        predict: schedules -> what the cost model says of each (latency_s, macs, params).
+        scope: the shared part of every evaluation key.
+        race: fidelity of the finalists' scores.
+    """
+
+    store: TrialStore
+    job: JobRecord
+    lease: Lease
+    groups: tuple[str, ...]
+    problem: Problem
+    make_searcher: Callable[[], Searcher]
+    lookahead: int
+    predict: Callable[[Sequence[tuple[int, ...]]], list[Json]]
+    executor: Executor
+    fidelity: Fidelity
+    race: Fidelity
+    metric: Metric
+    scope: Json
+    progress: Progress = silent
+
+    def named(self, widths: Sequence[int]) -> dict[str, int]:
+        """Group name -> width."""
+        return dict(zip(self.groups, widths, strict=True))
+
+    def key(self, widths: Sequence[int], fidelity: Fidelity, start: str | None = None) -> str:
+        """Key of the evaluation of one schedule."""
+        return evaluation_key(self.scope, self.named(widths), fidelity.to_json(), start)

@@ -1,0 +1,131 @@
+"""Evaluations as a job sees them: reused where known, shared while running, repeated when lost."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass
+
+from autoprune.errors import AutopruneError
+from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Fidelity
+from autoprune.jobs.context import SearchContext
+from autoprune.jobs.executors.port import Completed
+from autoprune.trials.records import TrialResult
+
+LOSSES_BEFORE_STOPPING = 20
+"""A lost process is no verdict, but one evaluation that takes this many with it stops the job."""
+
+_POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One evaluation to be had.
+
+    Args:
+        ticket: name of the answer; unique among those not yet answered.
+        key: evaluation key.
+        start: packed weights to start from, None for the base weights.
+        fresh: run it even where the score is known (its weights are wanted again).
+    """
+
+    ticket: str
+    key: str
+    widths: tuple[int, ...]
+    fidelity: Fidelity
+    start: bytes | None = None
+    want_weights: bool = False
+    fresh: bool = False
+
+
+class Evaluations:
+    """Answers tasks in any order.
+
+    Legal orders::
+
+        start(a), start(b), next -> [b], next -> [a]
+        start(a), start(b) with the same key, next -> [a, b]      # evaluated once
+    """
+
+    def __init__(self, context: SearchContext) -> None:
+        self._context = context
+        self._ready: deque[tuple[str, TrialResult]] = deque()
+        self._running: dict[str, list[Task]] = {}
+        self._losses: Counter[str] = Counter()
+
+    def start(self, task: Task) -> None:
+        """Begin one evaluation, or find its score in the database."""
+        known = None if task.fresh else self._known(task)
+        if known is not None:
+            self._ready.append((task.ticket, known))
+            return
+        slot = f"{task.key}{'+weights' if task.want_weights else ''}"
+        tasks = self._running.setdefault(slot, [])
+        tasks.append(task)
+        if len(tasks) == 1:
+            self._submit(slot, task)
+
+    def next(self) -> list[tuple[str, TrialResult]]:
+        """Answers that are there; waits for at least one while anything runs."""
+        while not self._ready and self._running:
+            for completed in self._context.executor.wait(_POLL_S):
+                self._receive(completed)
+        answers = list(self._ready)
+        self._ready.clear()
+        return answers
+
+    def run(self, task: Task) -> TrialResult:
+        """Have one evaluation now; other answers stay for :meth:`next`."""
+        self.start(task)
+        others: list[tuple[str, TrialResult]] = []
+        while True:
+            for ticket, result in self.next():
+                if ticket == task.ticket:
+                    self._ready.extend(others)
+                    return result
+                others.append((ticket, result))
+
+    def _known(self, task: Task) -> TrialResult | None:
+        result = self._context.store.evaluation(task.key)
+        if result is None or result.score is None:
+            return None
+        if task.want_weights and not self._has_weights(result):
+            return None
+        return TrialResult(
+            result.score, result.loss, result.accuracy, 0.0, None, result.weights, reused=True
+        )
+
+    def _has_weights(self, result: TrialResult) -> bool:
+        return result.weights is not None and self._context.store.has_artifact(result.weights)
+
+    def _submit(self, slot: str, task: Task) -> None:
+        request = EvaluationRequest(
+            self._context.named(task.widths), task.fidelity, task.start, task.want_weights
+        )
+        self._context.executor.submit(slot, request)
+
+    def _receive(self, completed: Completed) -> None:
+        slot = completed.ticket
+        if completed.result is None:
+            self._repeat(slot)
+            return
+        tasks = self._running.pop(slot)
+        result = self._store(completed.result)
+        self._ready.extend((task.ticket, result) for task in tasks)
+
+    def _repeat(self, slot: str) -> None:
+        self._losses[slot] += 1
+        if self._losses[slot] >= LOSSES_BEFORE_STOPPING:
+            raise AutopruneError(
+                f"the evaluation of {self._running[slot][0].widths} took {self._losses[slot]} "
+                "worker processes with it (is the machine out of memory?): lower --workers or the "
+                "batch size and resume"
+            )
+        self._submit(slot, self._running[slot][0])
+
+    def _store(self, result: EvaluationResult) -> TrialResult:
+        weights = None
+        if result.weights is not None:
+            weights = self._context.store.put_artifact(result.weights, "weights")
+        return TrialResult(
+            result.score, result.loss, result.accuracy, result.seconds, result.error, weights
+        )

@@ -1,0 +1,146 @@
+"""Finalists: longer scores of the best schedules, and a ladder of cheaper ones below the winner.
+
+The race rescored from the base weights at one fidelity puts all searchers on one footing. The
+ladder is there because a prediction is not a measurement: when the winner misses the budget on the
+device, the best rung that meets it is taken, and its score is known already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from autoprune.errors import AutopruneError
+from autoprune.evaluation.contract import Metric
+from autoprune.jobs.context import SearchContext
+from autoprune.jobs.evaluations import Evaluations, Task
+from autoprune.trials.records import FinalistRecord, TrialRecord
+from searchers.projection import project
+
+RACERS = 5
+LADDER = (0.98, 0.96, 0.94, 0.92)
+EXTRA_RUNGS = (0.88, 0.84, 0.80, 0.75, 0.70, 0.60, 0.50)
+"""Tried after the digest is final, only where measuring rejects every finalist."""
+
+
+def ranked(finalists: Sequence[FinalistRecord], metric: Metric) -> list[FinalistRecord]:
+    """Scored finalists, best first; ties go to the earlier slot."""
+    scored = [
+        (metric.as_loss(f.result.score), f.slot, f)
+        for f in finalists
+        if f.result is not None and f.result.score is not None
+    ]
+    return [finalist for _, _, finalist in sorted(scored, key=lambda item: item[:2])]
+
+
+def run_race(context: SearchContext, evaluations: Evaluations) -> list[FinalistRecord]:
+    """Score the finalists and the ladder; returns them ranked. Goes on where it was stopped."""
+    store, job = context.store, context.job.id
+    finalists = store.finalists(job)
+    if not finalists:
+        finalists = _racers(context, store.trials(job))
+        store.save_finalists(context.lease, finalists)
+    finalists = _score(context, evaluations, finalists)
+    if not any(f.origin.startswith("ladder") for f in finalists):
+        rungs = rungs_below(context, _winner(context, finalists), LADDER, finalists)
+        store.save_finalists(context.lease, rungs)
+        finalists = [*finalists, *_score(context, evaluations, rungs)]
+    return ranked(finalists, context.metric)
+
+
+def rungs_below(
+    context: SearchContext,
+    winner: FinalistRecord,
+    limits: Sequence[float],
+    known: Sequence[FinalistRecord],
+) -> list[FinalistRecord]:
+    """The winner projected to fractions of the budget, without schedules already known."""
+    seen = {finalist.widths for finalist in known}
+    floor = float(context.problem.loads(context.problem.floor)[0])
+    rungs: list[FinalistRecord] = []
+    for limit in limits:
+        if limit < floor:
+            break
+        widths = project(context.problem, winner.widths, limit)
+        if widths not in seen:
+            seen.add(widths)
+            slot = len(known) + len(rungs)
+            rungs.append(_finalist(context, slot, f"ladder {limit:.0%}", winner.trial, widths))
+    return rungs
+
+
+def score_one(
+    context: SearchContext, evaluations: Evaluations, finalist: FinalistRecord
+) -> FinalistRecord:
+    """Score one more schedule at the race's fidelity, its weights kept."""
+    result = evaluations.run(_task(context, finalist))
+    return replace(finalist, result=result)
+
+
+def _racers(context: SearchContext, trials: Sequence[TrialRecord]) -> list[FinalistRecord]:
+    scored = [
+        (context.metric.as_loss(t.result.score), t.index, t)
+        for t in trials
+        if t.purpose == "candidate" and t.result is not None and t.result.score is not None
+    ]
+    if not scored:
+        errors = [t.result.error for t in trials if t.result is not None and t.result.error]
+        reason = f"; the first failure: {errors[0]}" if errors else ""
+        raise AutopruneError(f"none of {len(trials)} trials gave a schedule with a score{reason}")
+    best: dict[tuple[int, ...], TrialRecord] = {}
+    for _, _, trial in sorted(scored, key=lambda item: item[:2]):
+        best.setdefault(trial.widths, trial)
+    chosen = list(best.values())[:RACERS]
+    return [_finalist(context, slot, "race", t.index, t.widths) for slot, t in enumerate(chosen)]
+
+
+def _finalist(
+    context: SearchContext, slot: int, origin: str, trial: int, widths: tuple[int, ...]
+) -> FinalistRecord:
+    return FinalistRecord(
+        slot=slot,
+        origin=origin,
+        trial=trial,
+        widths=widths,
+        predicted=context.predict([widths])[0],
+        evaluation_key=context.key(widths, context.race),
+        result=None,
+    )
+
+
+def _task(context: SearchContext, finalist: FinalistRecord) -> Task:
+    return Task(
+        f"finalist {finalist.slot}",
+        finalist.evaluation_key,
+        finalist.widths,
+        context.race,
+        want_weights=True,
+    )
+
+
+def _score(
+    context: SearchContext, evaluations: Evaluations, finalists: Sequence[FinalistRecord]
+) -> list[FinalistRecord]:
+    done = {finalist.slot: finalist for finalist in finalists}
+    waiting = {f"finalist {f.slot}": f for f in finalists if f.result is None}
+    for finalist in waiting.values():
+        evaluations.start(_task(context, finalist))
+    while waiting:
+        for ticket, result in evaluations.next():
+            finalist = replace(waiting.pop(ticket), result=result)
+            context.store.finish_finalist(context.lease, finalist.slot, result)
+            done[finalist.slot] = finalist
+            context.progress(
+                "finalist",
+                {"slot": finalist.slot, "origin": finalist.origin, "score": result.score,
+                 "accuracy": result.accuracy, "of": len(finalists)},
+            )
+    return [done[finalist.slot] for finalist in finalists]
+
+
+def _winner(context: SearchContext, finalists: Sequence[FinalistRecord]) -> FinalistRecord:
+    ranking = ranked(finalists, context.metric)
+    if not ranking:
+        errors = [f.result.error for f in finalists if f.result is not None]
+        raise AutopruneError(f"no finalist could be scored; the first failure: {errors[0]}")
+    return ranking[0]

@@ -1,0 +1,226 @@
+"""The search: ask, evaluate, tell in trial order; a resume is the same loop over stored results.
+
+After each tell the searcher is asked until ``lookahead`` suggestions are outstanding, or it waits,
+or it is done. One transaction holds the tell, the suggestions that followed it, and the checkpoint
+when one is due. So the database always stands between two steps of this loop, and replaying it
+means running the loop with answers that are known already: every ask is compared with the stored
+proposal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autoprune.errors import AutopruneError, ReplayMismatchError
+from autoprune.jobs.context import SearchContext
+from autoprune.jobs.evaluations import Evaluations, Task
+from autoprune.jobs.history import (
+    TELLS_PER_CHECKPOINT,
+    history_digest,
+    outcome_of,
+    state_of,
+    take,
+)
+from autoprune.trials.records import Checkpoint, NewTrial, TrialRecord, TrialResult
+from searchers.base import Searcher
+from searchers.contract import MisuseError, Suggestion
+
+
+class TrialLoop:
+    """Drives one job's searcher from wherever the database says it is."""
+
+    def __init__(self, context: SearchContext, evaluations: Evaluations) -> None:
+        self._context = context
+        self._evaluations = evaluations
+        self._searcher: Searcher = context.make_searcher()
+        self._records: list[TrialRecord] = context.store.trials(context.job.id)
+        self._outstanding: dict[int, Suggestion] = {}
+        self._tells = 0
+        self._checkpointed = 0
+
+    def run(self) -> None:
+        """Go on until the searcher is done and everything it asked is told."""
+        self._restore_checkpoint()
+        self._ask_and_commit(told=None)
+        while self._outstanding:
+            index = min(self._outstanding)
+            replayed = self._records[index].state == "told"
+            if not replayed:
+                self._wait_for(index)
+            self._tell(index)
+            self._ask_and_commit(told=None if replayed else index)
+
+    def _restore_checkpoint(self) -> None:
+        checkpoint = self._context.store.checkpoint(self._context.job.id)
+        if checkpoint is None:
+            return
+        state = state_of(checkpoint)
+        common = state.values["common"]
+        asked = int(common["asked"])  # type: ignore[index]
+        stored = history_digest(self._records[:asked], checkpoint.tells, self._context.metric)
+        if stored != checkpoint.history:
+            return  # the history is the truth: replay all of it
+        try:
+            self._searcher.restore(state)
+        except MisuseError as error:
+            raise ReplayMismatchError(
+                f"job {self._context.job.id}: its searcher cannot go on: {error}"
+            ) from error
+        self._tells = self._checkpointed = checkpoint.tells
+        for trial in self._records[checkpoint.tells : asked]:
+            self._outstanding[trial.index] = Suggestion(
+                trial.index, trial.widths, trial.purpose, trial.start_from  # type: ignore[arg-type]
+            )
+            self._begin(trial)
+
+    def _ask_and_commit(self, told: int | None) -> None:
+        new = [self._proposal(suggestion) for suggestion in self._ask()]
+        fresh = [trial for trial in new if trial is not None]
+        if told is None and not fresh:
+            return
+        self._records.extend(
+            TrialRecord(
+                t.index, t.purpose, t.widths, t.start_from, t.predicted, t.evaluation_key,
+                "asked", None,
+            )
+            for t in fresh
+        )
+        self._context.store.commit(
+            self._context.lease,
+            told=() if told is None else (told,),
+            asked=fresh,
+            checkpoint=self._checkpoint_if_due(),
+            events=[("told", {"trial": told})] if told is not None else [],
+        )
+        self._forget_weights()
+        for trial in fresh:
+            self._begin(self._records[trial.index])
+
+    def _ask(self) -> list[Suggestion]:
+        suggestions = []
+        while len(self._outstanding) < self._context.lookahead:
+            answer = self._searcher.ask()
+            if not isinstance(answer, Suggestion):
+                break
+            self._outstanding[answer.id] = answer
+            suggestions.append(answer)
+        return suggestions
+
+    def _proposal(self, suggestion: Suggestion) -> NewTrial | None:
+        """A new trial, or None for one the database holds already (compared here)."""
+        if suggestion.id < len(self._records):
+            self._audit(suggestion)
+            self._begin(self._records[suggestion.id])
+            return None
+        start = suggestion.start_from
+        start_key = None if start is None else self._records[start].evaluation_key
+        return NewTrial(
+            suggestion.id,
+            suggestion.purpose,
+            suggestion.widths,
+            start,
+            self._context.predict([suggestion.widths])[0],
+            self._context.key(suggestion.widths, self._context.fidelity, start_key),
+        )
+
+    def _audit(self, suggestion: Suggestion) -> None:
+        stored = self._records[suggestion.id]
+        proposed = (suggestion.widths, suggestion.purpose, suggestion.start_from)
+        if proposed != (stored.widths, stored.purpose, stored.start_from):
+            raise ReplayMismatchError(
+                f"job {self._context.job.id} cannot be resumed exactly: at trial {stored.index} the "
+                f"searcher now proposes {proposed}, the database holds "
+                f"{(stored.widths, stored.purpose, stored.start_from)}. Resume with the version of "
+                "autoprune that started it, or start a new job: its evaluations will be reused"
+            )
+
+    def _begin(self, trial: TrialRecord) -> None:
+        if trial.state != "asked":
+            return
+        start = None if trial.start_from is None else self._weights_of(trial.start_from)
+        self._evaluations.start(
+            Task(
+                str(trial.index),
+                trial.evaluation_key,
+                trial.widths,
+                self._context.fidelity,
+                start,
+                self._searcher.carries_weights,
+            )
+        )
+
+    def _wait_for(self, index: int) -> None:
+        while self._records[index].result is None:
+            for ticket, result in self._evaluations.next():
+                self._finish(int(ticket), result)
+
+    def _finish(self, index: int, result: TrialResult) -> None:
+        self._context.store.finish_trial(self._context.lease, index, result)
+        self._records[index] = replace(self._records[index], state="finished", result=result)
+        trial = self._records[index]
+        self._context.progress(
+            "trial",
+            {
+                "index": index,
+                "score": result.score,
+                "accuracy": result.accuracy,
+                "seconds": result.seconds,
+                "error": result.error,
+                "purpose": trial.purpose,
+                **trial.predicted,
+            },
+        )
+
+    def _tell(self, index: int) -> None:
+        trial = self._records[index]
+        self._searcher.tell(index, outcome_of(trial, self._context.metric))
+        del self._outstanding[index]
+        self._tells += 1
+        self._records[index] = replace(trial, state="told")
+
+    def _checkpoint_if_due(self) -> Checkpoint | None:
+        if self._tells - self._checkpointed < TELLS_PER_CHECKPOINT:
+            return None
+        self._checkpointed = self._tells
+        history = history_digest(self._records, self._tells, self._context.metric)
+        return take(self._searcher, self._tells, history)
+
+    def _weights_of(self, index: int) -> bytes:
+        """The finetuned weights of a told trial, evaluated again where they were deleted."""
+        trial = self._records[index]
+        stored = trial.result.weights if trial.result else None
+        if stored is not None and self._context.store.has_artifact(stored):
+            return self._context.store.get_artifact(stored)
+        again = self._evaluations.run(
+            Task(
+                f"weights of {index}",
+                trial.evaluation_key,
+                trial.widths,
+                self._context.fidelity,
+                None if trial.start_from is None else self._weights_of(trial.start_from),
+                want_weights=True,
+                fresh=True,
+            )
+        )
+        if again.weights is None or trial.result is None or again.score != trial.result.score:
+            raise AutopruneError(
+                f"trial {index} scored {again.score} when its weights were made again; the database "
+                "holds another score: this machine does not compute what the one before computed"
+            )
+        self._records[index] = replace(trial, result=again)
+        return self._context.store.get_artifact(again.weights)
+
+    def _forget_weights(self) -> None:
+        """Delete weights that no later suggestion can start from."""
+        if not self._searcher.carries_weights:
+            return
+        needed = self._searcher.retained()
+        starts = {self._records[i].start_from for i in self._outstanding}
+        for trial in self._records[: self._tells]:
+            if trial.result is None or trial.result.weights is None:
+                continue
+            if trial.index not in needed and trial.index not in starts:
+                self._context.store.delete_artifact(trial.result.weights)
+                self._records[trial.index] = replace(
+                    trial, result=replace(trial.result, weights=None)
+                )
