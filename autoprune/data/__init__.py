@@ -1,0 +1,1 @@
+"""Named datasets and the user's own: everything becomes tensors in memory."""

@@ -1,0 +1,187 @@
+"""A dataset in memory: splits of fixed tensors, and the preprocessing that belongs to them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch.nn import functional
+
+from autoprune.errors import DataError
+
+SplitName = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images and their classes.
+
+    Args:
+        images: [N, C, H, W], uint8 in [0, 255] or float32.
+        labels: [N], int64.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.images.dtype not in (torch.uint8, torch.float32):
+            raise DataError(
+                "images must be uint8 or float32 of shape [N, C, H, W], "
+                f"got {self.images.dtype} of shape {list(self.images.shape)}"
+            )
+        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
+            raise DataError(
+                f"labels must be int64 of shape [{len(self.images)}], "
+                f"got {self.labels.dtype} of shape {list(self.labels.shape)}"
+            )
+        if not len(self.images):
+            raise DataError("a split must hold at least one image")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: torch.Tensor) -> Split:
+        """The images at ``index`` [n], in that order."""
+        return Split(self.images[index], self.labels[index])
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes to training images.
+
+    Args:
+        flip: mirror every second image (at random) left to right.
+        crop_padding: pixels of zero padding around, before a random crop of the original size.
+    """
+
+    flip: bool = False
+    crop_padding: int = 0
+
+    def apply(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Augmented copy of ``images`` [N, C, H, W], each image on its own."""
+        count, channels, height, width = images.shape
+        mirrored = self._draw_mirrored(count, generator)
+        if not self.crop_padding:
+            return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+        # One gather for flip and crop together: a loop over the images takes twice as long.
+        reach = 2 * self.crop_padding
+        offsets = torch.randint(0, reach + 1, (2, count, 1), generator=generator)
+        columns = torch.arange(width).expand(count, width)
+        columns = torch.where(mirrored[:, None], width - 1 - columns, columns) + offsets[1]
+        rows = torch.arange(height) + offsets[0]
+        pixels = rows[:, :, None] * (width + reach) + columns[:, None, :]
+        padded = functional.pad(images, (self.crop_padding,) * 4).flatten(2)
+        index = pixels.reshape(count, 1, -1).expand(count, channels, -1)
+        return padded.gather(2, index).view(count, channels, height, width)
+
+    def _draw_mirrored(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        if not self.flip:
+            return torch.zeros(count, dtype=torch.bool)
+        return torch.rand(count, generator=generator) < 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Training, validation and test images with the preprocessing a network expects.
+
+    Args:
+        name: as the user named it; not part of the digest.
+        classes: names, indexed by label.
+        mean, std: one per channel, of images in [0, 1] (uint8) or as they are (float32).
+        augmentation: of training batches.
+        val_carved: the validation split was taken out of the training images.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    val: Split
+    test: Split | None
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    augmentation: Augmentation = Augmentation()
+    val_carved: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise DataError(
+                f"{self.name}: a classifier needs at least two classes, got {list(self.classes)}"
+            )
+        for split_name, split in self.splits.items():
+            self._check_split(split_name, split)
+        channels = self.input_shape[0]
+        if len(self.mean) != channels or len(self.std) != channels or min(self.std) <= 0:
+            raise DataError(
+                f"{self.name}: mean and std need {channels} values (one per channel), std above 0; "
+                f"got mean {self.mean} and std {self.std}"
+            )
+
+    def _check_split(self, split_name: str, split: Split) -> None:
+        shape = tuple(split.images.shape[1:])
+        if shape != self.input_shape:
+            raise DataError(
+                f"{self.name}: the {split_name} images have shape {shape}, "
+                f"the train images {self.input_shape}: all splits need one shape"
+            )
+        low, high = int(split.labels.min()), int(split.labels.max())
+        if low < 0 or high >= len(self.classes):
+            wrong = low if low < 0 else high
+            raise DataError(
+                f"{self.name}: the {split_name} split has label {wrong}, "
+                f"labels must be in 0..{len(self.classes) - 1} ({len(self.classes)} classes)"
+            )
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits there are, by name."""
+        named = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: split for name, split in named.items() if split is not None}
+
+    def split(self, name: SplitName) -> Split:
+        """The split of that name; raises DataError where there is none."""
+        found = self.splits.get(name)
+        if found is None:
+            raise DataError(f"{self.name} has no {name} split; there is: {', '.join(self.splits)}")
+        return found
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of every image."""
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over images, labels, classes and preprocessing."""
+        about = {
+            "classes": self.classes,
+            "mean": self.mean,
+            "std": self.std,
+            "augmentation": asdict(self.augmentation),
+        }
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+        for name, split in self.splits.items():
+            for tensor in (split.images, split.labels):
+                digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+                digest.update(tensor.contiguous().numpy().data)
+        return digest.hexdigest()
+
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """Images [n, C, H, W] as the network expects them: float32, channels last in memory."""
+        scale, shift = self._affine(images.dtype)
+        # A copy also where the images are float32 already: the split must never be written to.
+        values = images.to(torch.float32, memory_format=torch.channels_last, copy=True)
+        return values.mul_(scale).add_(shift)
+
+    def _affine(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, std = (
+            torch.tensor(value, dtype=torch.float64).view(1, -1, 1, 1)
+            for value in (self.mean, self.std)
+        )
+        peak = 255.0 if dtype == torch.uint8 else 1.0
+        return (1.0 / (peak * std)).float(), (-mean / std).float()

@@ -1,0 +1,120 @@
+"""The user's own loaders and datasets, turned once into fixed tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from autoprune.data.dataset import Dataset, Split
+from autoprune.data.seeding import isolated_randomness
+from autoprune.data.splitting import carve_validation
+from autoprune.errors import DataError
+
+LOADER_SEED = 0
+"""Loaders that shuffle or augment are read under this seed: a second reading is the same."""
+
+
+def materialise(
+    train: Any,
+    val: Any = None,
+    test: Any = None,
+    name: str = "your data",
+    classes: Sequence[str] | None = None,
+) -> Dataset:
+    """Fixed tensors from loaders, iterables or map-style datasets of (images, labels).
+
+    Items are batches (images [B, C, H, W], labels [B]) or single images ([C, H, W] and a number).
+    Floating-point images are kept as they are: whatever transformation the loader applies is
+    baked in, and no augmentation of ours is added. uint8 images are scaled to [0, 1].
+
+    Args:
+        train: read to its end, once.
+        val: without it, a tenth of the training images becomes it.
+        test: never read by a search.
+        name: for messages.
+        classes: their names; by default numbers up to the largest training label.
+
+    Raises:
+        DataError: wrong shapes, labels out of range, an empty split, or fewer than two classes.
+    """
+    with isolated_randomness(LOADER_SEED):
+        splits = {
+            key: _collect(f"{name}, {key}", source)
+            for key, source in (("train", train), ("val", val), ("test", test))
+            if source is not None
+        }
+    if "train" not in splits:
+        raise DataError(f"{name}: there is no training data")
+    if classes is None:
+        classes = [str(label) for label in range(int(splits["train"].labels.max()) + 1)]
+    carved = "val" not in splits
+    if carved:
+        splits["train"], splits["val"] = carve_validation(splits["train"])
+    channels = splits["train"].images.shape[1]
+    return Dataset(
+        name=name,
+        classes=tuple(classes),
+        train=splits["train"],
+        val=splits["val"],
+        test=splits.get("test"),
+        mean=(0.0,) * channels,
+        std=(1.0,) * channels,
+        val_carved=carved,
+    )
+
+
+def _collect(where: str, source: Any) -> Split:
+    images: list[torch.Tensor] = []
+    labels: list[torch.Tensor] = []
+    for number, item in enumerate(_items(where, source)):
+        batch, target = _pair(f"{where}, item {number}", item)
+        if images and batch.shape[1:] != images[0].shape[1:]:
+            raise DataError(
+                f"{where}, item {number}: images have shape {list(batch.shape[1:])}, those before "
+                f"{list(images[0].shape[1:])}: all need one shape"
+            )
+        images.append(batch)
+        labels.append(target)
+    if not images:
+        raise DataError(f"{where}: the loader is empty, expected at least one batch")
+    return Split(torch.cat(images), torch.cat(labels))
+
+
+def _items(where: str, source: Any) -> Iterator[Any]:
+    if isinstance(source, Iterable):
+        return iter(source)
+    if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
+        return (source[position] for position in range(len(source)))
+    raise DataError(
+        f"{where}: expected a DataLoader, a dataset or an iterable of (images, labels), "
+        f"got {type(source).__name__}"
+    )
+
+
+def _pair(where: str, item: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    if not isinstance(item, (tuple, list)) or len(item) != 2:
+        raise DataError(f"{where}: expected (images, labels), got {_describe(item)}")
+    images, labels = item
+    if not isinstance(images, torch.Tensor) or images.ndim not in (3, 4):
+        raise DataError(
+            f"{where}: images must be a tensor [B, C, H, W] or [C, H, W], got {_describe(images)}"
+        )
+    images = images.detach().cpu().reshape(-1, *images.shape[-3:])
+    if images.dtype != torch.uint8:
+        images = images.to(torch.float32)
+    labels = torch.as_tensor(labels).detach().cpu().reshape(-1)
+    if labels.is_floating_point() or len(labels) != len(images):
+        raise DataError(
+            f"{where}: expected {len(images)} class numbers (integers), got {_describe(item[1])}"
+        )
+    return images.clone(), labels.to(torch.int64)
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"{value.dtype} of shape {list(value.shape)}"
+    if isinstance(value, (tuple, list)):
+        return f"{type(value).__name__} of {len(value)}"
+    return type(value).__name__
