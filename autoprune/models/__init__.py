@@ -1,0 +1,1 @@
+"""Named models, the import of the user's own, and their weights."""

@@ -1,0 +1,165 @@
+"""Models by name: the built-in ones, torchvision's, timm's, and the user's own factories."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+from torch import nn
+
+from autoprune.errors import ModelError, UnknownNameError
+from autoprune.models.cifar_resnet import cifar_resnet
+from autoprune.models.digits_cnn import DigitsCnn
+from autoprune.models.vgg import Vgg16Bn
+from autoprune.torchvision_import import torchvision
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A model of the project's own: how to build it and the input it is made for."""
+
+    build: Callable[[int], nn.Module]
+    input_shape: Shape
+
+
+BUILT_IN: dict[str, BuiltIn] = {
+    "digits_cnn": BuiltIn(DigitsCnn, (1, 8, 8)),
+    **{
+        f"resnet{depth}": BuiltIn(partial(cifar_resnet, depth), (3, 32, 32))
+        for depth in (20, 32, 44, 56)
+    },
+    "vgg16_bn": BuiltIn(Vgg16Bn, (3, 32, 32)),
+}
+SOURCES = ("torchvision:NAME", "timm:NAME", "package.module:factory", "path/file.py:factory")
+
+
+def build_model(name: str, *, classes: int, input_shape: Shape | None = None) -> nn.Module:
+    """The model called ``name``, untrained, in eval mode.
+
+    Args:
+        name: ``autoprune:resnet20``, ``torchvision:resnet18``, ``timm:NAME``,
+            ``package.module:factory`` or ``path/file.py:factory``. A factory is called with
+            ``num_classes`` if it takes it, and with ``input_shape`` likewise, else with nothing.
+        classes: outputs of the classifier.
+        input_shape: (channels, height, width) of one image, for factories that ask for it.
+
+    Raises:
+        UnknownNameError: nothing of that name; lists what there is.
+        ModelError: the factory's module cannot be imported, or the factory fails.
+    """
+    source, colon, wanted = name.rpartition(":")
+    if not colon or not source or not wanted:
+        raise UnknownNameError("model", name, _known())
+    if source == "autoprune":
+        if wanted not in BUILT_IN:
+            raise UnknownNameError("model", name, _known())
+        return BUILT_IN[wanted].build(classes).eval()
+    if source == "torchvision":
+        return _torchvision_model(wanted, classes).eval()
+    if source == "timm":
+        return _timm_model(wanted, classes).eval()
+    return _call(name, _factory(source, wanted), classes, input_shape).eval()
+
+
+def default_input_shape(name: str) -> Shape | None:
+    """(channels, height, width) the model is made for, where that is known."""
+    source, _, wanted = name.rpartition(":")
+    if source == "autoprune" and wanted in BUILT_IN:
+        return BUILT_IN[wanted].input_shape
+    return (3, 224, 224) if source == "torchvision" else None
+
+
+def _known() -> list[str]:
+    return [*(f"autoprune:{name}" for name in BUILT_IN), *SOURCES]
+
+
+def _torchvision_model(name: str, classes: int) -> nn.Module:
+    models = torchvision().models
+    names: list[str] = models.list_models(module=models)
+    if name not in names:
+        raise UnknownNameError("torchvision model", name, names)
+    model: nn.Module = models.get_model(name, weights=None, num_classes=classes)
+    return model
+
+
+def _timm_model(name: str, classes: int) -> nn.Module:
+    try:
+        timm = importlib.import_module("timm")
+    except ImportError as error:
+        raise ModelError(
+            f"model 'timm:{name}' needs timm, which is not installed: "
+            "install it with 'pip install timm'"
+        ) from error
+    if not timm.is_model(name):
+        raise UnknownNameError("timm model", name, timm.list_models())
+    model: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
+    return model
+
+
+def _factory(source: str, name: str) -> Callable[..., object]:
+    module = _from_file(Path(source)) if source.endswith(".py") else _from_package(source)
+    factory = getattr(module, name, None)
+    if not callable(factory):
+        offered = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
+        raise UnknownNameError(f"factory in {source!r}", name, offered)
+    return factory  # type: ignore[no-any-return]
+
+
+def _from_package(source: str) -> ModuleType:
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(source)
+    except Exception as error:
+        raise ModelError(
+            f"module {source!r} cannot be imported ({type(error).__name__}: {error}): "
+            "run from the folder that holds it, or install its package. "
+            f"Models by name: {', '.join(_known())}"
+        ) from error
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ModelError(f"no model file {str(path)!r}: give its path from {os.getcwd()!r}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ModelError(f"model file {str(path)!r} is not a Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ModelError(
+            f"model file {str(path)!r} stopped on import with {type(error).__name__}: {error}"
+        ) from error
+    return module
+
+
+def _call(
+    name: str, factory: Callable[..., object], classes: int, input_shape: Shape | None
+) -> nn.Module:
+    offered: dict[str, object] = {"num_classes": classes, "input_shape": input_shape}
+    try:
+        taken = inspect.signature(factory).parameters
+        model = factory(**{key: value for key, value in offered.items() if key in taken})
+    except Exception as error:
+        raise ModelError(
+            f"factory {name!r} failed with {type(error).__name__}: {error}; it is called with "
+            "num_classes and input_shape where it takes them, else with nothing"
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise ModelError(
+            f"factory {name!r} must return a torch.nn.Module, got {type(model).__name__}"
+        )
+    return model

@@ -1,0 +1,115 @@
+"""Weights from files, without pickle, and the hash that names them."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from autoprune.errors import WeightsError
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights", "state_dict_ema")
+_SHOWN = 5
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Load a ``.safetensors``, ``.pt`` or ``.pth`` file into ``model``.
+
+    Wrappers such as ``{"state_dict": ...}`` are opened and the prefix ``module.`` that
+    DataParallel leaves is removed.
+
+    Raises:
+        WeightsError: the file cannot be read, or its tensors do not fit; names the keys. The
+            model is untouched.
+    """
+    path = Path(path)
+    state = _read(path)
+    problems = _misfits(model, state)
+    if problems:
+        raise WeightsError(
+            f"weights {str(path)!r} do not fit {type(model).__name__}: {'; '.join(problems)}. "
+            "Give the weights of this very architecture and number of classes"
+        )
+    model.load_state_dict(state)
+
+
+def state_hash(state: Mapping[str, torch.Tensor]) -> str:
+    """sha256 over names, dtypes, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise WeightsError(f"no weights file {str(path)!r}")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        if path.suffix in (".pt", ".pth"):
+            return _unwrap(torch.load(path, map_location="cpu", weights_only=True), path)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise WeightsError(
+            f"weights {str(path)!r} cannot be read: {error}. Save a plain state dict, with "
+            "safetensors or torch.save(model.state_dict(), path)"
+        ) from error
+    raise WeightsError(
+        f"weights {str(path)!r}: expected a .safetensors, .pt or .pth file, got {path.suffix!r}"
+    )
+
+
+def _unwrap(loaded: object, path: Path) -> dict[str, torch.Tensor]:
+    while isinstance(loaded, Mapping):
+        inner = next((loaded[key] for key in _WRAPPERS if _is_mapping(loaded, key)), None)
+        if inner is None:
+            break
+        loaded = inner
+    tensors = (
+        {str(key): value for key, value in loaded.items() if isinstance(value, torch.Tensor)}
+        if isinstance(loaded, Mapping)
+        else {}
+    )
+    if not tensors:
+        raise WeightsError(
+            f"weights {str(path)!r}: expected a state dict (names to tensors), "
+            f"got {type(loaded).__name__} without tensors"
+        )
+    if all(name.startswith("module.") for name in tensors):
+        return {name.removeprefix("module."): value for name, value in tensors.items()}
+    return tensors
+
+
+def _is_mapping(loaded: Mapping[object, object], key: str) -> bool:
+    return isinstance(loaded.get(key), Mapping)
+
+
+def _misfits(model: nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:
+    own = model.state_dict()
+    # A channel map, and a counter that evaluation never reads, have defaults of their own.
+    missing = [
+        name
+        for name in own
+        if name not in state and not name.endswith(("channel_map", "num_batches_tracked"))
+    ]
+    unexpected = [name for name in state if name not in own]
+    mismatched = [
+        f"{name} (expected {tuple(own[name].shape)}, got {tuple(state[name].shape)})"
+        for name in own
+        if name in state and own[name].shape != state[name].shape
+    ]
+    found = (("missing", missing), ("unexpected", unexpected), ("of another shape", mismatched))
+    return [f"{what}: {_shown(names)}" for what, names in found if names]
+
+
+def _shown(names: list[str]) -> str:
+    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + rest
