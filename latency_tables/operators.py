@@ -20,7 +20,7 @@ OperatorKind = Literal[
 ]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Operator:
     """The signature of one operator; what two operators share here costs the same.
 
@@ -55,6 +55,15 @@ class Operator:
             groups=out_channels if depthwise else self.groups,
         )
 
+    def __lt__(self, other: Operator) -> bool:
+        """By kind, then widths, then the rest; no activation comes before any."""
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[Any, ...]:
+        # None cannot be compared with the name of an activation.
+        return tuple("" if value is None else value for value in self.to_json().values())
+
     @property
     def label(self) -> str:
         """Short name for messages, as in ``conv3x3 64->48 at 16x16``."""
@@ -73,9 +82,7 @@ class Operator:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Operator:
         """The reverse of :meth:`to_json`."""
-        return cls(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in values.items()
-            }
-        )
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**fields)

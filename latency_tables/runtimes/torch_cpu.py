@@ -1,0 +1,63 @@
+"""Eager torch on the CPU."""
+
+from __future__ import annotations
+
+import torch
+
+from latency_tables.operators import Operator
+from latency_tables.runtimes.port import Runner
+from latency_tables.runtimes.semantics import input_shapes
+from latency_tables.runtimes.torch_operators import OperatorModule
+
+
+class TorchRuntime:
+    """Modules called one by one, as eager torch does: nothing is fused.
+
+    The thread count is set for the length of each call and restored after it, so that a runner
+    can live beside code that trains with another one.
+    """
+
+    name = "torch"
+
+    def version(self) -> str:
+        """Version of the torch package."""
+        return str(torch.__version__)
+
+    def normalise(self, op: Operator) -> Operator:
+        """Eager torch runs what is written."""
+        return op
+
+    def operator_runner(self, op: Operator, batch: int, threads: int) -> Runner:
+        """The operator's module on inputs of its own."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            module = OperatorModule(op)
+            inputs = tuple(torch.randn(shape) for shape in input_shapes(op, batch))
+        return _runner(module, inputs, threads)
+
+    def network_runner(
+        self, model: torch.nn.Module, example_input: torch.Tensor, threads: int
+    ) -> Runner:
+        """The network itself.
+
+        Raises:
+            ValueError: the model is in training mode.
+        """
+        if model.training:
+            raise ValueError("the model is in training mode: call model.eval() before measuring")
+        return _runner(model, (example_input,), threads)
+
+
+def _runner(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], threads: int) -> Runner:
+    def call() -> None:
+        before = torch.get_num_threads()
+        if before != threads:
+            torch.set_num_threads(threads)
+        try:
+            with torch.inference_mode():
+                module(*inputs)
+        finally:
+            if before != threads:
+                torch.set_num_threads(before)
+
+    return call
