@@ -19,16 +19,17 @@ from searchers.projection import project
 
 RACERS = 5
 LADDER = (0.98, 0.96, 0.94, 0.92)
+EXTRA = "extra"
 EXTRA_RUNGS = (0.88, 0.84, 0.80, 0.75, 0.70, 0.60, 0.50)
 """Tried after the digest is final, only where measuring rejects every finalist."""
 
 
 def ranked(finalists: Sequence[FinalistRecord], metric: Metric) -> list[FinalistRecord]:
-    """Scored finalists, best first; ties go to the earlier slot."""
+    """Scored finalists, best first; ties go to the earlier slot. Extra rungs do not rank."""
     scored = [
         (metric.as_loss(f.result.score), f.slot, f)
         for f in finalists
-        if f.result is not None and f.result.score is not None
+        if f.result is not None and f.result.score is not None and not f.origin.startswith(EXTRA)
     ]
     return [finalist for _, _, finalist in sorted(scored, key=lambda item: item[:2])]
 
@@ -53,10 +54,12 @@ def rungs_below(
     winner: FinalistRecord,
     limits: Sequence[float],
     known: Sequence[FinalistRecord],
+    origin: str = "ladder",
 ) -> list[FinalistRecord]:
     """The winner projected to fractions of the budget, without schedules already known."""
     seen = {finalist.widths for finalist in known}
     floor = float(context.problem.loads(context.problem.floor)[0])
+    first = 1 + max(finalist.slot for finalist in known)
     rungs: list[FinalistRecord] = []
     for limit in limits:
         if limit < floor:
@@ -64,8 +67,8 @@ def rungs_below(
         widths = project(context.problem, winner.widths, limit)
         if widths not in seen:
             seen.add(widths)
-            slot = len(known) + len(rungs)
-            rungs.append(_finalist(context, slot, f"ladder {limit:.0%}", winner.trial, widths))
+            slot = first + len(rungs)
+            rungs.append(_finalist(context, slot, f"{origin} {limit:.0%}", winner.trial, widths))
     return rungs
 
 

@@ -27,6 +27,7 @@ class Executor(Protocol):
 
         submit(a), submit(b), wait -> [b], submit(c), wait -> [a, c], close
         submit(a), close            # a is abandoned
+        submit(a), wait -> [a], close, submit(b), wait -> [b]     # close frees the machine
 
     ``wait`` blocks until at least one ticket is completed or ``timeout_s`` passed; with nothing
     submitted it returns an empty list at once.
@@ -41,5 +42,5 @@ class Executor(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop every worker; safe to call twice."""
+        """Stop every worker; safe to call twice. A later submit starts them again."""
         ...

@@ -53,9 +53,8 @@ class ProcessExecutor:
             )
         self._forks = start_method == "fork"
         self._queue: deque[tuple[str, EvaluationRequest]] = deque()
+        self._count = workers
         self._workers: list[_Worker] = []
-        for _ in range(workers):
-            self._workers.append(self._start())
 
     @property
     def pids(self) -> list[int]:
@@ -64,6 +63,8 @@ class ProcessExecutor:
 
     def submit(self, ticket: str, request: EvaluationRequest) -> None:
         """Queue one evaluation; it starts at once when a worker is free."""
+        while len(self._workers) < self._count:
+            self._workers.append(self._start())
         self._queue.append((ticket, request))
         self._feed()
 
@@ -79,7 +80,7 @@ class ProcessExecutor:
         return completed
 
     def close(self) -> None:
-        """Kill the workers; what they were doing is abandoned."""
+        """Kill the workers; what they were doing is abandoned. A later submit starts new ones."""
         self._queue.clear()
         for worker in self._workers:
             self._stop(worker)

@@ -35,20 +35,16 @@ class RayExecutor:
         self, recipe: Recipe, workers: int, *, address: str | None = None, threads: int = 1
     ) -> None:
         self._ray = _import_ray()
-        self._started = not self._ray.is_initialized()
-        if self._started:
-            options: dict[str, Any] = {"address": address} if address else {"num_cpus": workers * threads}
-            self._ray.init(
-                include_dashboard=False, configure_logging=False, log_to_driver=False, **options
-            )
-        self._recipe = self._ray.put(recipe)
-        self._actor_class = self._ray.remote(num_cpus=threads, max_restarts=0)(EvaluatorActor)
+        self._make, self._count, self._address, self._threads = recipe, workers, address, threads
+        self._started_ray = False
         self._queue: deque[tuple[str, EvaluationRequest]] = deque()
-        self._idle: list[Any] = [self._actor_class.remote(self._recipe) for _ in range(workers)]
+        self._idle: list[Any] = []
         self._running: dict[Any, tuple[str, Any]] = {}
 
     def submit(self, ticket: str, request: EvaluationRequest) -> None:
         """Queue one evaluation; it starts at once when an actor is free."""
+        if not self._idle and not self._running:
+            self._start()
         self._queue.append((ticket, request))
         self._feed()
 
@@ -68,8 +64,22 @@ class RayExecutor:
             self._ray.kill(actor)
         self._idle.clear()
         self._running.clear()
-        if self._started and self._ray.is_initialized():
+        if self._started_ray:
             self._ray.shutdown()
+            self._started_ray = False
+
+    def _start(self) -> None:
+        if not self._ray.is_initialized():
+            cluster: dict[str, Any] = {"num_cpus": self._count * self._threads}
+            if self._address:
+                cluster = {"address": self._address}
+            self._ray.init(
+                include_dashboard=False, configure_logging=False, log_to_driver=False, **cluster
+            )
+            self._started_ray = True
+        self._recipe = self._ray.put(self._make)
+        self._actor_class = self._ray.remote(num_cpus=self._threads)(EvaluatorActor)
+        self._idle = [self._actor_class.remote(self._recipe) for _ in range(self._count)]
 
     def _collect(self, reference: Any) -> Completed:
         ticket, actor = self._running.pop(reference)

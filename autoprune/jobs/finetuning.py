@@ -1,0 +1,117 @@
+"""The last stage: a full finetune of the chosen network, and the accuracies before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from autoprune.evaluation.base import test_accuracy
+from autoprune.evaluation.checkpoint import pack, unpack
+from autoprune.evaluation.scoring import validate
+from autoprune.evaluation.training import TrainingPlan, train
+from autoprune.jobs.context import SearchContext
+from autoprune.jobs.evaluations import Evaluations, Task
+from autoprune.jobs.keys import hash_of
+from autoprune.jobs.subject import Subject
+from autoprune.pruning.space import Kept
+from autoprune.pruning.surgery import fit
+from autoprune.trials.records import FinalistRecord, Json, TrialResult
+
+
+@dataclass(frozen=True)
+class WinnerFinetuner:
+    """Trains from the chosen finalist's scored weights, one checkpoint an epoch."""
+
+    subject: Subject
+    plan: TrainingPlan
+    seed: int
+
+    def run(self, context: SearchContext, chosen: FinalistRecord) -> Json:
+        """Accuracies before and after, and the artifacts of the weights."""
+        start = self._scored_weights(context, chosen)
+        state, kept, _ = unpack(start)
+        network = fit(self.subject.model, state)
+        searched = self._accuracies(network)
+        context.progress("finetune", {"epoch": 0, "epochs": self.plan.epochs})
+        if self.plan.epochs:
+            network = self._train(context, network)
+        final = self._accuracies(network)
+        weights = context.store.put_artifact(pack(network.state_dict(), kept), "weights")
+        return {
+            "weights": weights,
+            "kept": _as_lists(kept or {}),
+            "epochs": self.plan.epochs,
+            "validation": {
+                "before": context.job.base["accuracy"],
+                "after_search": searched["validation"],
+                "after": final["validation"],
+            },
+            "test": {
+                "before": self._base_test(context),
+                "after_search": searched["test"],
+                "after": final["test"],
+            },
+        }
+
+    def _scored_weights(self, context: SearchContext, chosen: FinalistRecord) -> bytes:
+        sha = chosen.result.weights if chosen.result else None
+        if sha is not None and context.store.has_artifact(sha):
+            return context.store.get_artifact(sha)
+        # Deleted by hand or shared with a job that was: the same evaluation gives the same bytes.
+        again = Evaluations(context).run(
+            Task("chosen", chosen.evaluation_key, chosen.widths, context.race,
+                 want_weights=True, fresh=True)
+        )
+        return context.store.get_artifact(again.weights or "")
+
+    def _train(self, context: SearchContext, network: torch.nn.Module) -> torch.nn.Module:
+        store, lease = context.store, context.lease
+        done = context.store.job(context.job.id).results.get("finetune", {})
+        sha = done.get("checkpoint")
+        resume = store.get_artifact(sha) if sha and store.has_artifact(sha) else None
+        previous = sha if resume is not None else None
+
+        def on_epoch(epoch: int, checkpoint: bytes | None, loss: float) -> None:
+            nonlocal previous
+            context.progress(
+                "finetune", {"epoch": epoch, "epochs": self.plan.epochs, "loss": loss}
+            )
+            if checkpoint is None:
+                return
+            saved = store.put_artifact(checkpoint, "finetune checkpoint")
+            store.commit(lease, results={"finetune": {"epoch": epoch, "checkpoint": saved}})
+            if previous is not None and previous != saved:
+                store.delete_artifact(previous)
+            previous = saved
+
+        trained = train(
+            network, self.subject.data, self.plan, seed=self.seed, resume=resume, on_epoch=on_epoch
+        )
+        if previous is not None:
+            store.delete_artifact(previous)
+        return trained
+
+    def _accuracies(self, network: torch.nn.Module) -> dict[str, float | None]:
+        data = self.subject.data
+        return {
+            "validation": validate(network, data, "val")[1],
+            "test": test_accuracy(network, data),
+        }
+
+    def _base_test(self, context: SearchContext) -> float | None:
+        """The test split is evaluated once per (weights, data), and remembered."""
+        key = hash_of(
+            {"test of": self.subject.weights_hash, "data": self.subject.data.digest,
+             "environment": context.job.environment}
+        )
+        stored = context.store.evaluation(key)
+        if stored is not None:
+            return stored.accuracy
+        accuracy = test_accuracy(self.subject.model, self.subject.data)
+        context.store.save_evaluation(key, TrialResult(accuracy, None, accuracy, 0.0))
+        return accuracy
+
+
+def _as_lists(kept: Kept) -> dict[str, list[int]]:
+    return {name: [int(unit) for unit in units] for name, units in kept.items()}

@@ -1,0 +1,167 @@
+"""What a job is about: the network, its data, and what can be pruned of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from autoprune.cache import cache_folder
+from autoprune.data.dataset import Dataset
+from autoprune.data.registry import load_data
+from autoprune.errors import DataError, ModelError
+from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.training import TrainingPlan, train
+from autoprune.jobs.context import Progress
+from autoprune.jobs.keys import hash_of
+from autoprune.models.registry import build_model
+from autoprune.models.weights import load_weights, state_hash
+from autoprune.pruning.groups import find_groups
+from autoprune.pruning.network import Network, read_network
+from autoprune.pruning.space import SearchSpace
+from autoprune.spec import JobSpec
+
+DEFAULT_TRAINING = TrainingPlan(epochs=20, batch_size=64, learning_rate=0.1)
+"""How the embedded default network is trained when no weights are given."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One network with its data.
+
+    Args:
+        model: unpruned, base weights, eval mode.
+        dataset: None where only latency matters.
+        example_input: [batch, C, H, W], float32.
+        weights_hash: of the base weights.
+        structure: hash of the operators and groups, whatever the weights.
+    """
+
+    model: torch.nn.Module
+    dataset: Dataset | None
+    example_input: torch.Tensor
+    space: SearchSpace
+    network: Network
+    weights_hash: str
+    structure: str
+
+    @property
+    def data(self) -> Dataset:
+        """The dataset; raises DataError where there is none."""
+        if self.dataset is None:
+            raise DataError("this needs data: name it with --data")
+        return self.dataset
+
+
+def example_for(shape: Sequence[int], batch: int) -> torch.Tensor:
+    """A fixed example input [batch, *shape], float32."""
+    return torch.randn(batch, *shape, generator=torch.Generator().manual_seed(0))
+
+
+def load_subject(spec: JobSpec, progress: Progress) -> Subject:
+    """Load what the spec names; trains the embedded default when it has no weights yet."""
+    set_training_threads(spec.train_threads)
+    progress("loading", {"what": f"data {spec.data}"})
+    dataset = load_data(spec.data, cache_dir=cache_folder())
+    progress("loading", {"what": f"model {spec.model}"})
+    model = build_model(spec.model, classes=len(dataset.classes), input_shape=dataset.input_shape)
+    if spec.weights is not None:
+        load_weights(model, Path(spec.weights))
+    elif spec.is_default_job:
+        _load_or_train_default(model, dataset, progress)
+    return make_subject(spec, model, dataset, dataset.input_shape, progress)
+
+
+def make_subject(
+    spec: JobSpec,
+    model: torch.nn.Module,
+    dataset: Dataset | None,
+    shape: Sequence[int],
+    progress: Progress,
+) -> Subject:
+    """Find what can be pruned of a model in memory."""
+    model.eval()
+    example = example_for(shape, spec.batch)
+    if dataset is not None:
+        _check_outputs(model, example, dataset)
+    progress("loading", {"what": "the channels that are tied together"})
+    space = find_groups(
+        model, example, ignore=spec.ignore, divisor=spec.divisor, min_keep=spec.min_keep
+    )
+    if not any(len(group.choices) > 1 for group in space.groups):
+        reasons = "; ".join(f"{item.name}: {item.reason}" for item in space.left_out)
+        raise ModelError(
+            f"nothing of this network can be pruned{': ' + reasons if reasons else ''}. "
+            "Loosen --ignore, --divisor or --min-keep"
+        )
+    network = read_network(model, example, space)
+    return Subject(
+        model=model,
+        dataset=dataset,
+        example_input=example,
+        space=space,
+        network=network,
+        weights_hash=state_hash(model.state_dict()),
+        structure=_structure(space, network, example),
+    )
+
+
+def _structure(space: SearchSpace, network: Network, example: torch.Tensor) -> str:
+    groups = [
+        [g.name, g.units, list(g.choices), [[s.tensor, s.dim, _index_hash(s.index)] for s in g.slices]]
+        for g in space.groups
+    ]
+    operators = sorted(str(op) for op in network.operators())
+    return hash_of({"groups": groups, "operators": operators, "input": list(example.shape)})
+
+
+def _index_hash(index: torch.Tensor) -> str:
+    return hashlib.sha256(index.contiguous().numpy().tobytes()).hexdigest()[:16]
+
+
+def _check_outputs(model: torch.nn.Module, example: torch.Tensor, dataset: Dataset) -> None:
+    try:
+        with torch.inference_mode():
+            output = model(example)
+    except Exception as error:
+        raise ModelError(
+            f"the model fails on an input of shape {tuple(example.shape)}, the shape of "
+            f"{dataset.name}'s images: {type(error).__name__}: {error}"
+        ) from error
+    expected = (len(example), len(dataset.classes))
+    if not isinstance(output, torch.Tensor) or tuple(output.shape) != expected:
+        got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise ModelError(
+            f"the model's output for {len(example)} images of {dataset.name} must be class scores "
+            f"of shape {expected}, got {got}"
+        )
+
+
+def _load_or_train_default(
+    model: torch.nn.Module, dataset: Dataset, progress: Progress
+) -> None:
+    recipe = hash_of({"plan": str(DEFAULT_TRAINING), "model": str(model), "data": dataset.digest})
+    path = cache_folder() / f"digits_cnn-{recipe[:16]}.safetensors"
+    if not path.exists():
+        progress("training", {"epoch": 0, "epochs": DEFAULT_TRAINING.epochs})
+
+        def on_epoch(epoch: int, _checkpoint: bytes | None, loss: float) -> None:
+            progress(
+                "training", {"epoch": epoch, "epochs": DEFAULT_TRAINING.epochs, "loss": loss}
+            )
+
+        trained = train(model, dataset, DEFAULT_TRAINING, seed=0, on_epoch=on_epoch)
+        save_weights(path, trained.state_dict())
+    load_weights(model, path)
+
+
+def save_weights(path: Path, state: dict[str, torch.Tensor]) -> None:
+    """Write a state dict whole or not at all."""
+    from safetensors.torch import save
+
+    temporary = path.with_name(f".{path.name}.{id(state)}.tmp")
+    temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in state.items()}))
+    temporary.replace(path)

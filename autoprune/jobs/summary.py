@@ -1,0 +1,117 @@
+"""A job as others read it: `show --json`, `trials --json`, the table at the end of a search."""
+
+from __future__ import annotations
+
+from autoprune.evaluation.contract import Metric
+from autoprune.jobs.keys import job_digest
+from autoprune.jobs.layers import layer_view
+from autoprune.jobs.race import ranked
+from autoprune.trials.records import FinalistRecord, JobRecord, Json, TrialRecord
+from autoprune.trials.store import TrialStore
+
+
+def summarise_job(store: TrialStore, job_id: str) -> Json:
+    """The object `autoprune show JOB --json` prints."""
+    job = store.job(job_id)
+    trials = store.trials(job.id)
+    finalists = ranked(store.finalists(job.id), _metric(job))
+    complete = job.stage in ("measure", "finetune", "done")
+    return {
+        "job": job.id,
+        "state": job.state,
+        "stage": job.stage,
+        "searcher": job.what["searcher"],
+        "seed": job.what["seed"],
+        "trials": sum(t.purpose != "probe" for t in trials),
+        "trials_told": sum(t.state == "told" and t.purpose != "probe" for t in trials),
+        "digest": job_digest(job.what_hash, trials, finalists if complete else []),
+        "budget": {"given": job.how["budget"], **_limits(job)},
+        "metric": job.what["metric"],
+        "base": {key: job.base.get(key) for key in _BASE_KEYS},
+        "best": _best(store, job, trials),
+        "final": _final(job),
+        "timing_dependent": job.timing_dependent,
+        "error": job.error,
+    }
+
+
+_BASE_KEYS = (
+    "score", "accuracy", "measured_latency_s", "predicted_latency_s", "macs", "params",
+)
+
+
+def trial_rows(store: TrialStore, job_id: str) -> list[Json]:
+    """The list `autoprune trials JOB --json` prints."""
+    job = store.job(job_id)
+    names = _group_names(job)
+    return [
+        {
+            "index": trial.index,
+            "purpose": trial.purpose,
+            "state": trial.state,
+            "widths": dict(zip(names, trial.widths, strict=True)),
+            "score": trial.result.score if trial.result else None,
+            "accuracy": trial.result.accuracy if trial.result else None,
+            "predicted_latency_s": trial.predicted.get("latency_s"),
+            "seconds": trial.result.seconds if trial.result else None,
+            "error": trial.result.error if trial.result else None,
+        }
+        for trial in store.trials(job.id)
+    ]
+
+
+def layers_of(job: JobRecord, widths: tuple[int, ...]) -> Json:
+    """The per-layer view of one schedule of this job."""
+    units = {group["name"]: group["units"] for group in job.what["groups"]}
+    named = dict(zip(_group_names(job), widths, strict=True))
+    return layer_view(job.base["layers"], units, named)
+
+
+def _group_names(job: JobRecord) -> list[str]:
+    return [group["name"] for group in job.what["groups"]]
+
+
+def _metric(job: JobRecord) -> Metric:
+    return Metric(**job.what["metric"])
+
+
+def _limits(job: JobRecord) -> Json:
+    names = {"latency": "latency_s", "macs": "macs", "params": "params"}
+    return {names[kind]: limit for kind, limit in job.what["limits"].items()}
+
+
+def _best(store: TrialStore, job: JobRecord, trials: list[TrialRecord]) -> Json | None:
+    """The chosen finalist once there is one; until then the best candidate so far."""
+    chosen = job.results.get("chosen")
+    best: FinalistRecord | TrialRecord
+    if chosen is not None:
+        best = next(f for f in store.finalists(job.id) if f.slot == chosen["slot"])
+        index = best.trial
+    else:
+        metric = _metric(job)
+        scored = [
+            (metric.as_loss(t.result.score), t.index, t)
+            for t in trials
+            if t.purpose == "candidate" and t.result and t.result.score is not None
+        ]
+        if not scored:
+            return None
+        _, index, best = min(scored, key=lambda item: item[:2])
+    return {
+        "trial": index,
+        "score": best.result.score if best.result else None,
+        "accuracy": best.result.accuracy if best.result else None,
+        "predicted_latency_s": best.predicted.get("latency_s"),
+        "measured_latency_s": (chosen or {}).get("latency_s"),
+        "macs": best.predicted.get("macs"),
+        "params": best.predicted.get("params"),
+        "layers": layers_of(job, best.widths),
+    }
+
+
+def _final(job: JobRecord) -> Json | None:
+    final = job.results.get("final")
+    if final is None:
+        return None
+    return {"finetune_epochs": final["epochs"], "accuracy": {
+        "validation": final["validation"], "test": final["test"]}}

@@ -1,0 +1,230 @@
+"""Getting a latency table for a job: the one it names, the newest that fits, or a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from autoprune.errors import TableError
+from autoprune.jobs.context import Progress
+from autoprune.jobs.keys import hash_of
+from autoprune.jobs.subject import Subject
+from autoprune.pruning.cost import CostModel
+from autoprune.pruning.criteria import choose_units
+from autoprune.pruning.space import SearchSpace
+from autoprune.pruning.surgery import prune
+from autoprune.spec import JobSpec
+from autoprune.trials.store import TableStore
+from latency_tables.build import METHOD, measure_operators
+from latency_tables.calibration import Calibration, fit
+from latency_tables.device import this_device
+from latency_tables.lock import measuring_lock
+from latency_tables.measuring import time_interleaved
+from latency_tables.runtimes import runtime
+from latency_tables.storage import load
+from latency_tables.table import Entry, Table, TableContext
+
+CALIBRATION_NETWORKS = 12
+CALIBRATION_ROUNDS = 25
+
+
+@dataclass(frozen=True)
+class PricedTable:
+    """A sealed table with the calibration that makes its sums a network's latency."""
+
+    table: Table
+    calibration: Calibration
+
+    @property
+    def base_s(self) -> float:
+        """Measured latency of the unpruned network in seconds: the calibration's first network."""
+        return self.calibration.pairs[0][1]
+
+    @property
+    def is_of_this_device(self) -> bool:
+        """Whether the table was measured on the machine this runs on."""
+        return self.table.context.device.digest == this_device().digest
+
+
+def obtain(
+    spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress
+) -> PricedTable:
+    """The job's table and calibration; whatever is measured here is stored."""
+    if spec.table is not None:
+        table = _named(spec.table, tables)
+    else:
+        table = _newest(spec, subject, tables) or measure_table(spec, subject, tables, progress)
+    _check_operators(subject, table)
+    return PricedTable(table, _calibration(subject, table, tables, progress))
+
+
+def measure_table(
+    spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress
+) -> Table:
+    """Measure what this network needs and the database does not hold yet; seal and store it."""
+    port = runtime(spec.runtime)
+    context = _context(spec)
+    key = context_key(context)
+    needed = {port.normalise(operator) for operator in subject.network.operators()}
+    known = {
+        entry.operator: entry
+        for entry in (Entry.from_json(document) for document in tables.entries(key))
+        if entry.operator in needed
+    }
+    progress("table", {"done": len(known), "total": len(needed)})
+
+    def on_entry(entry: Entry) -> None:
+        tables.save_entries(key, [entry.to_json()])
+
+    with measuring_lock(on_wait=lambda: progress("waiting", {"for": "another measurement"})):
+        entries = measure_operators(
+            needed,
+            runtime=port,
+            batch=spec.batch,
+            threads=spec.threads,
+            known=known,
+            on_entry=on_entry,
+            on_progress=lambda done, total: progress("table", {"done": done, "total": total}),
+        )
+    table = Table(context, tuple(entries), METHOD)
+    tables.seal(table.hash, key, table.to_json())
+    return table
+
+
+def calibrate(subject: Subject, table: Table, progress: Progress) -> Calibration:
+    """Measure whole networks of random schedules against what the table's sums say of them.
+
+    The first network is the unpruned one: its median is the job's base latency.
+    """
+    cost = CostModel(subject.space, subject.network, table)
+    schedules = _spread_schedules(subject.space, CALIBRATION_NETWORKS)
+    port = runtime(table.context.runtime)
+    runners = [
+        port.network_runner(_pruned(subject, row), subject.example_input, table.context.threads)
+        for row in schedules
+    ]
+    runners.append(runners[0])  # the same network twice tells noise from error
+    progress("calibrating", {"networks": len(schedules)})
+    with measuring_lock(on_wait=lambda: progress("waiting", {"for": "another measurement"})):
+        samples = time_interleaved(runners, rounds=CALIBRATION_ROUNDS)
+    seconds = np.array([sample.median_s for sample in samples])
+    return fit(
+        table.hash,
+        subject.structure,
+        cost.sums(schedules),
+        seconds[:-1],
+        repeat_noise=float(abs(seconds[-1] / seconds[0] - 1.0)),
+    )
+
+
+def context_key(context: TableContext) -> str:
+    """Groups the measured entries that may stand in one table."""
+    return hash_of(context.to_json())
+
+
+def import_file(path: Path, tables: TableStore) -> Table:
+    """Store the table of a file, with its calibrations; raises when the file was changed."""
+    table, calibrations = load(path)
+    tables.seal(table.hash, context_key(table.context), table.to_json())
+    for calibration in calibrations:
+        tables.save_calibration(
+            calibration.hash, table.hash, calibration.network, calibration.to_json()
+        )
+    return table
+
+
+def _context(spec: JobSpec) -> TableContext:
+    port = runtime(spec.runtime)
+    return TableContext(
+        runtime=port.name,
+        runtime_version=port.version(),
+        batch=spec.batch,
+        threads=spec.threads,
+        device=this_device(),
+    )
+
+
+def _named(selector: str, tables: TableStore) -> Table:
+    path = Path(selector).expanduser()
+    if path.exists():
+        return import_file(path, tables)
+    document = tables.table(selector)
+    if document is None:
+        raise TableError(
+            f"no table {selector!r}: it is neither a file nor the hash of a table in this database; "
+            "write one with 'autoprune latency measure --model MODEL --out FILE'"
+        )
+    return Table.from_json(document)
+
+
+def _newest(spec: JobSpec, subject: Subject, tables: TableStore) -> Table | None:
+    """The newest table of this machine, where it prices every operator of this network."""
+    document = tables.newest(context_key(_context(spec)))
+    if document is None:
+        return None
+    table = Table.from_json(document)
+    return None if _missing(subject, table) else table
+
+
+def _missing(subject: Subject, table: Table) -> list[str]:
+    port = runtime(table.context.runtime)
+    measured = {entry.operator for entry in table.entries}
+    needed = {port.normalise(operator) for operator in subject.network.operators()}
+    return sorted(operator.label for operator in needed - measured)
+
+
+def _check_operators(subject: Subject, table: Table) -> None:
+    if table.context.batch != len(subject.example_input):
+        raise TableError(
+            f"table {table.hash[:12]} was measured at batch {table.context.batch}, the job asks for "
+            f"batch {len(subject.example_input)}: set the job's batch, or measure another table"
+        )
+    missing = _missing(subject, table)
+    if missing:
+        raise TableError(
+            f"table {table.hash[:12]} lacks {len(missing)} operators of this network, "
+            f"{missing[0]} for one: measure them with 'autoprune latency measure --model MODEL'"
+        )
+
+
+def _calibration(
+    subject: Subject, table: Table, tables: TableStore, progress: Progress
+) -> Calibration:
+    stored = tables.calibrations(table.hash, subject.structure)
+    if stored:
+        return Calibration.from_json(stored[0])
+    if table.context.device.digest != this_device().digest:
+        raise TableError(
+            f"table {table.hash[:12]} was measured on another device "
+            f"({table.context.device.processor}) and has no calibration for this network: run "
+            "'autoprune latency measure --model MODEL --out FILE' there, and give that file"
+        )
+    calibration = calibrate(subject, table, progress)
+    tables.save_calibration(
+        calibration.hash, table.hash, calibration.network, calibration.to_json()
+    )
+    return calibration
+
+
+def _pruned(subject: Subject, widths: np.ndarray) -> torch.nn.Module:
+    named = subject.space.named([int(width) for width in widths])
+    state = subject.model.state_dict()
+    return prune(subject.model, subject.space, choose_units("l2", state, subject.space, named))
+
+
+def _spread_schedules(space: SearchSpace, count: int) -> np.ndarray:
+    """[count, G]: the unpruned network first, then random widths around falling keep ratios."""
+    rng = np.random.default_rng(0)
+    rows = [[group.units for group in space.groups]]
+    for level in np.linspace(0.9, 0.15, count - 1):
+        ratios = np.clip(rng.normal(level, 0.15, len(space.groups)), 0.0, 1.0)
+        rows.append(
+            [
+                min(group.choices, key=lambda c, r=ratio, g=group: abs(c - r * g.units))
+                for ratio, group in zip(ratios, space.groups, strict=True)
+            ]
+        )
+    return np.array(rows, dtype=np.int64)
