@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
+
+Role = Literal["output", "input", "through", "values"]
 
 Kept = Mapping[str, torch.Tensor]
 """Group name -> ascending indices of the units kept, numbered as in the unpruned network."""
@@ -19,11 +22,16 @@ class IndexSlice:
         tensor: name of the parameter or buffer in the model's state dict.
         dim: the dimension that holds the units.
         index: [units, m]; unit u occupies the positions index[u] along ``dim``.
+        role: ``output`` of a layer that produces the units, ``input`` of one that consumes them,
+            ``through`` for what carries them along (batch norm, depthwise convolution), ``values``
+            for a channel map whose entries, not positions, name the units: removing a unit writes
+            -1 there and renumbers the rest.
     """
 
     tensor: str
     dim: int
     index: torch.Tensor = field(compare=False)
+    role: Role = "output"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,105 @@
+"""Find the groups of a model that can be pruned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import nn
+
+from autoprune.errors import ModelError
+from autoprune.pruning.preflight import preflight
+from autoprune.pruning.space import LeftOut, PruningGroup, SearchSpace
+from autoprune.pruning.ties import UntieableError, producers_of, resolve
+from autoprune.pruning.tracing import Trace, trace
+
+MAX_CHOICES = 16
+
+
+def find_groups(
+    model: nn.Module,
+    example_input: torch.Tensor,
+    *,
+    ignore: Sequence[str] = (),
+    divisor: int | None = None,
+    min_keep: float = 0.1,
+    seed: int = 0,
+    time_limit_s: float = 300.0,
+) -> SearchSpace:
+    """Groups in network order, each one checked numerically against the masked network.
+
+    Args:
+        model: on the CPU; it is left untouched.
+        example_input: [N, ...] as the model takes it.
+        ignore: patterns (``layer1.*``) over layer names; the outputs of these are not pruned.
+        divisor: widths are multiples of it, besides the full width.
+        min_keep: smallest fraction of a group's units that may be kept.
+        seed: of the pre-flight's index sets.
+        time_limit_s: for building the dependency graph, in seconds.
+
+    Raises:
+        ModelError: the model cannot be traced, a pattern matches no layer, or no group is left.
+    """
+    if not 0.0 <= min_keep <= 1.0 or (divisor is not None and divisor < 1):
+        raise ModelError(
+            "expected min_keep in [0, 1] and a divisor of at least 1, "
+            f"got min_keep={min_keep}, divisor={divisor}"
+        )
+    traced = trace(model, example_input, time_limit_s)
+    _check_patterns(ignore, traced.layers)
+    found = _tied_groups(traced, ignore, divisor, min_keep)
+    space = preflight(model, example_input, found, seed=seed)
+    if not any(len(group.choices) > 1 for group in space.groups):
+        reasons = "; ".join(f"{left.name}: {left.reason}" for left in space.left_out)
+        raise ModelError(f"nothing of {type(model).__name__} can be pruned. {reasons}")
+    return space
+
+
+def legal_widths(units: int, divisor: int | None, min_keep: float) -> tuple[int, ...]:
+    """At most 16 widths in ascending order; the last is ``units``."""
+    step = divisor or 1
+    step *= math.ceil(units / (MAX_CHOICES * step))
+    lowest = max(1, math.ceil(min_keep * units))
+    first = math.ceil(lowest / step) * step
+    return tuple(sorted({*range(first, units, step), units}))
+
+
+def _check_patterns(ignore: Sequence[str], layers: Sequence[str]) -> None:
+    for pattern in ignore:
+        if not any(fnmatchcase(layer, pattern) for layer in layers):
+            raise ModelError(
+                f"the pattern {pattern!r} matches no layer; there is: {', '.join(layers)}"
+            )
+
+
+def _tied_groups(
+    traced: Trace, ignore: Sequence[str], divisor: int | None, min_keep: float
+) -> SearchSpace:
+    groups: list[PruningGroup] = []
+    left_out: list[LeftOut] = []
+    seen: set[str] = set()
+    for layer in traced.layers:
+        if layer in seen:
+            continue
+        tied = traced.tied(layer)
+        producers = {layer} | producers_of(traced, tied)
+        in_order = tuple(name for name in traced.layers if name in producers)
+        seen |= producers
+        try:
+            _check_wanted(in_order, ignore)
+            ties = resolve(traced, tied)
+        except UntieableError as reason:
+            left_out.append(LeftOut(layer, str(reason)))
+            continue
+        choices = legal_widths(ties.units, divisor, min_keep)
+        groups.append(PruningGroup(layer, ties.units, choices, ties.slices, in_order))
+    return SearchSpace(tuple(groups), tuple(left_out))
+
+
+def _check_wanted(producers: Sequence[str], ignore: Sequence[str]) -> None:
+    for pattern in ignore:
+        for name in producers:
+            if fnmatchcase(name, pattern):
+                raise UntieableError(f"layer {name!r} is excluded by the pattern {pattern!r}")
