@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,14 +61,22 @@ def example_for(shape: Sequence[int], batch: int) -> torch.Tensor:
     return torch.randn(batch, *shape, generator=torch.Generator().manual_seed(0))
 
 
-def load_subject(spec: JobSpec, progress: Progress) -> Subject:
-    """Load what the spec names; trains the embedded default when it has no weights yet."""
+def load_subject(
+    spec: JobSpec, progress: Progress, state: Mapping[str, torch.Tensor] | None = None
+) -> Subject:
+    """Load what the spec names; trains the embedded default when it has no weights yet.
+
+    Args:
+        state: base weights of a stored job, in place of the spec's.
+    """
     set_training_threads(spec.train_threads)
     progress("loading", {"what": f"data {spec.data}"})
     dataset = load_data(spec.data, cache_dir=cache_folder())
     progress("loading", {"what": f"model {spec.model}"})
     model = build_model(spec.model, classes=len(dataset.classes), input_shape=dataset.input_shape)
-    if spec.weights is not None:
+    if state is not None:
+        model.load_state_dict(dict(state))
+    elif spec.weights is not None:
         load_weights(model, Path(spec.weights))
     elif spec.is_default_job:
         _load_or_train_default(model, dataset, progress)

@@ -61,6 +61,18 @@ def obtain(
     return PricedTable(table, _calibration(subject, table, tables, progress))
 
 
+def pinned(table_hash: str, calibration_hash: str, tables: TableStore) -> PricedTable:
+    """The table and calibration a job was frozen with."""
+    table, calibration = tables.table(table_hash), tables.calibration(calibration_hash)
+    if table is None or calibration is None:
+        raise TableError(
+            f"this database lacks the job's table {table_hash[:12]} or its calibration "
+            f"{calibration_hash[:12]}: give the file they came from to 'autoprune latency show FILE "
+            "--import'"
+        )
+    return PricedTable(Table.from_json(table), Calibration.from_json(calibration))
+
+
 def measure_table(
     spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress
 ) -> Table:

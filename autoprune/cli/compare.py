@@ -1,0 +1,37 @@
+"""`autoprune compare`: several jobs side by side."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autoprune import composition
+from autoprune.cli.options import DEFAULT_DB, AsJson, Db
+from autoprune.cli.output import milliseconds, percent, print_json, print_table
+from autoprune.jobs.summary import comparison
+
+
+def compare(
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB JOB...", help="Ids of the jobs.")],
+    db: Db = DEFAULT_DB,
+    as_json: AsJson = False,
+) -> None:
+    """Put jobs side by side: accuracy before and after the final finetune, latency, time."""
+    stores = composition.open_stores(db, create=False)
+    rows = [comparison(stores.trials, job) for job in jobs]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        "jobs",
+        ["job", "searcher", "trials", "budget", "base", "after search", "after finetune",
+         "measured", "of base", "trial time"],
+        [
+            [row["job"], row["searcher"], row["trials"], row["budget"], percent(row["accuracy_base"]),
+             percent(row["accuracy_after_search"]), percent(row["accuracy_after_finetune"]),
+             milliseconds(row["measured_latency_s"]), percent(row["measured_ratio"]),
+             f"{row['seconds_per_trial']:.1f} s" if row["seconds_per_trial"] else "-"]
+            for row in rows
+        ],
+    )

@@ -1,0 +1,36 @@
+"""`autoprune export`: package a finished job's network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autoprune import composition, exporting
+from autoprune.cli.options import DEFAULT_DB, Artifacts, AsJson, Db, Job
+from autoprune.cli.output import print_json, results
+from autoprune.cli.progress import shown_progress
+
+
+def export(
+    job: Job,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the bundle to.")],
+    db: Db = DEFAULT_DB,
+    artifacts: Artifacts = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older bundle.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write schedule.json, the pruned network's weights and ONNX file, and a report."""
+    stores = composition.open_stores(db, artifacts, create=False)
+    record = stores.trials.job(job)
+    exporting.check_finished(record)
+    with shown_progress(record.what["trials"]) as progress:
+        plan = composition.reopen(stores, record.id, progress, {}, accept_environment=True)
+        exporting.export_job(stores, record.id, plan, out, overwrite=overwrite)
+    files = exporting.bundle_files(out)
+    if as_json:
+        print_json(files)
+    else:
+        for name, path in files.items():
+            results.print(f"{name}: {path}", soft_wrap=True)

@@ -1,0 +1,62 @@
+"""The `autoprune` program: its commands, its exit codes, how its errors look."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from autoprune.cli import compare, db, export, jobs, latency, resume, search, show, trials, verify
+from autoprune.cli.output import say
+from autoprune.errors import AutopruneError
+from latency_tables.errors import LatencyTableError
+from searchers.contract import SearcherError
+
+app = typer.Typer(
+    help="Finds how many channels to keep in every layer so that a network meets a latency budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("search")(search.search)
+app.command("resume")(resume.resume)
+app.command("jobs")(jobs.jobs)
+app.command("show")(show.show)
+app.command("trials")(trials.trials)
+app.command("export")(export.export)
+app.command("verify")(verify.verify)
+app.command("compare")(compare.compare)
+app.add_typer(latency.app, name="latency")
+app.add_typer(db.app, name="db")
+
+
+def main() -> None:
+    """Entry point: 0 done, 1 failed, 2 invalid input, 3 budget infeasible, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)
+    except AutopruneError as error:
+        say(f"error: {error}")
+        sys.exit(error.exit_code)
+    except (LatencyTableError, SearcherError) as error:
+        say(f"error: {error}")
+        sys.exit(2)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        say(f"error: {error.format_message()}")  # wrong usage, as typer words it
+        sys.exit(2)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""What the commands print: JSON and tables on stdout, words and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from autoprune.trials.records import Json
+
+words = Console(stderr=True, highlight=False, soft_wrap=True)
+results = Console(highlight=False)
+
+
+def say(text: str) -> None:
+    """One line for people, on stderr."""
+    words.print(text, markup=False)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, indent=2))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table on stdout; the first column to the left, the others to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    results.print(table)
+
+
+def milliseconds(seconds: float | None) -> str:
+    """A latency for people."""
+    return "-" if seconds is None else f"{seconds * 1e3:.3f} ms"
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction for people."""
+    return "-" if fraction is None else f"{fraction:.1%}"
+
+
+def print_job(shown: Json, bundle: dict[str, str] | None = None) -> None:
+    """The end of a search: before and after, each layer, where the bundle is."""
+    base, best, final = shown["base"], shown["best"], shown["final"]
+    if best is None:
+        say(f"job {shown['job']} is {shown['state']}: no schedule has a score yet")
+        return
+    print_table(
+        f"job {shown['job']} ({shown['state']}): {shown['searcher']}, {shown['trials']} trials, "
+        f"budget {', '.join(shown['budget']['given'])}",
+        ["", "before", "after search", "after finetune"],
+        _before_after(base, best, final),
+    )
+    print_table(
+        "keep ratio of each layer",
+        ["layer", "type", "in", "out", "keep ratio"],
+        [
+            [name, layer["type"], _change(layer["in_channels"]), _change(layer["out_channels"]),
+             f"{layer['keep_ratio']:.2f}"]
+            for name, layer in best["layers"].items()
+        ],
+    )
+    for name, path in (bundle or {}).items():
+        results.print(f"{name}: {path}", soft_wrap=True)
+
+
+def _before_after(base: Json, best: Json, final: Json | None) -> list[list[str]]:
+    rows = []
+    if final is not None:
+        for split in ("validation", "test"):
+            accuracy = final["accuracy"][split]
+            rows.append(
+                [f"{split} accuracy", percent(accuracy["before"]),
+                 percent(accuracy["after_search"]), percent(accuracy["after"])]
+            )
+    else:
+        rows.append(["validation accuracy", percent(base["accuracy"]), percent(best["accuracy"]), "-"])
+    measured = best["measured_latency_s"]
+    return [
+        *rows,
+        ["measured latency", milliseconds(base["measured_latency_s"]), milliseconds(measured),
+         milliseconds(measured)],
+        ["predicted latency", milliseconds(base["predicted_latency_s"]),
+         milliseconds(best["predicted_latency_s"]), milliseconds(best["predicted_latency_s"])],
+        ["MACs", f"{base['macs']:,}", f"{best['macs']:,}", f"{best['macs']:,}"],
+        ["parameters", f"{base['params']:,}", f"{best['params']:,}", f"{best['params']:,}"],
+    ]
+
+
+def _change(channels: list[int]) -> str:
+    before, after = channels
+    return str(before) if before == after else f"{before} -> {after}"

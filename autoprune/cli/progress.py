@@ -1,0 +1,118 @@
+"""Progress bars and one-line news of a running job, on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from autoprune.cli.output import milliseconds, percent, words
+from autoprune.jobs import context
+
+
+@contextmanager
+def shown_progress(trials: int, trials_done: int = 0) -> Iterator[context.Progress]:
+    """A progress for the jobs package that draws on stderr until the block ends."""
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=words,
+    )
+    with bars:
+        yield _Screen(bars, trials, trials_done)
+
+
+class _Screen:
+    """Turns events into bars and lines; unknown events are ignored."""
+
+    def __init__(self, bars: Progress, trials: int, trials_done: int) -> None:
+        self._bars = bars
+        self._trials = trials
+        self._done = trials_done
+        self._best: float | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, kind: str, payload: dict[str, Any]) -> None:
+        handler = getattr(self, f"_on_{kind.replace(' ', '_')}", None)
+        if handler is not None:
+            handler(payload)
+
+    def _bar(self, name: str, done: int, total: int) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name, total=total)
+        self._bars.update(self._tasks[name], completed=done, total=total)
+
+    def _line(self, text: str) -> None:
+        self._bars.console.print(text, markup=False)
+
+    def _on_loading(self, event: dict[str, Any]) -> None:
+        self._line(f"reading {event['what']}")
+
+    def _on_warning(self, event: dict[str, Any]) -> None:
+        self._line(f"warning: {event['text']}")
+
+    def _on_waiting(self, event: dict[str, Any]) -> None:
+        self._line(f"waiting for {event['for']} to end")
+
+    def _on_training(self, event: dict[str, Any]) -> None:
+        self._bar("training the default network", event["epoch"], event["epochs"])
+
+    def _on_table(self, event: dict[str, Any]) -> None:
+        self._bar("measuring operators", event["done"], event["total"])
+
+    def _on_calibrating(self, event: dict[str, Any]) -> None:
+        self._line(f"measuring {event['networks']} whole networks to calibrate the table")
+
+    def _on_table_ready(self, event: dict[str, Any]) -> None:
+        self._line(f"table {event['table'][:12]}: {event['says']}")
+
+    def _on_submitted(self, event: dict[str, Any]) -> None:
+        base = event["base"]
+        limits = ", ".join(
+            milliseconds(limit) if kind == "latency" else f"{limit:,.0f} {kind}"
+            for kind, limit in event["limits"].items()
+        )
+        self._line(
+            f"job {event['job']}: {event['groups']} groups; unpruned "
+            f"{milliseconds(base['measured_latency_s'])}, accuracy {percent(base['accuracy'])}; "
+            f"budget {limits}"
+        )
+        for left in event["left_out"]:
+            self._line(f"not pruned: {left['name']}: {left['reason']}")
+
+    def _on_trial(self, event: dict[str, Any]) -> None:
+        self._done += 1
+        self._bar("trials", self._done, max(self._trials, self._done))
+        if event["error"]:
+            self._line(f"trial {event['index']} failed: {event['error']}")
+
+    def _on_finalist(self, event: dict[str, Any]) -> None:
+        if event["score"] is None:
+            self._line(f"finalist {event['slot']} ({event['origin']}) could not be scored")
+        name = "ladder" if event["origin"].startswith("ladder") else "race"
+        task = self._tasks.get(name)
+        done = 1 if task is None else int(self._bars.tasks[task].completed) + 1
+        self._bar(name, done, event["of"])
+
+    def _on_measured(self, event: dict[str, Any]) -> None:
+        verdict = "fits" if event["fits"] else "does not fit"
+        self._line(
+            f"measured {event['origin']}: {milliseconds(event['latency_s'])}, "
+            f"{event['ratio']:.1%} of the unpruned network: {verdict}"
+        )
+
+    def _on_finetune(self, event: dict[str, Any]) -> None:
+        self._bar("final finetune", event["epoch"], event["epochs"])

@@ -1,0 +1,42 @@
+"""`autoprune resume`: go on with a stored job."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from autoprune import composition
+from autoprune.cli.options import DEFAULT_DB, Artifacts, AsJson, Db, Job, Out
+from autoprune.cli.progress import shown_progress
+from autoprune.cli.search import finish, report
+
+
+def resume(
+    job: Job,
+    db: Db = DEFAULT_DB,
+    artifacts: Artifacts = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes that score trials.")] = None,
+    executor: Annotated[str | None, typer.Option("--executor", help="local or ray.")] = None,
+    address: Annotated[str | None, typer.Option("--address", help="Of a running Ray cluster.")] = None,
+    accept_environment: Annotated[
+        bool, typer.Option("--accept-environment", help="Go on although scores may differ here.")
+    ] = False,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a job that was stopped or killed; a finished one gets no new trial."""
+    given: dict[str, Any] = {
+        "db": db, "artifacts": artifacts, "workers": workers, "executor": executor,
+        "address": address, "out": out,
+    }
+    overrides = {key: value for key, value in given.items() if value is not None}
+    stores = composition.open_stores(db, artifacts, create=False)
+    record = stores.trials.job(job)
+    told = sum(trial.state == "told" for trial in stores.trials.trials(record.id))
+    with shown_progress(record.what["trials"], told) as progress:
+        plan = composition.reopen(
+            stores, record.id, progress, overrides, accept_environment=accept_environment
+        )
+        finish(stores, record.id, plan, progress, plan.spec, accept_environment)
+    report(stores, record.id, plan.spec, as_json)

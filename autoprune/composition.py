@@ -1,0 +1,282 @@
+"""The only place that builds concrete things from a job spec: submit, run, export."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from autoprune.errors import (
+    AutopruneError,
+    EnvironmentMismatchError,
+    InputError,
+    LeaseLostError,
+    StorageError,
+    UnknownNameError,
+)
+from autoprune.evaluation.base import leakage_warning, score_base
+from autoprune.evaluation.checkpoint import pack, unpack
+from autoprune.evaluation.environment import environment_fingerprint, set_training_threads
+from autoprune.evaluation.recipe import EvaluatorRecipe
+from autoprune.evaluation.training import TrainingPlan
+from autoprune.jobs.context import Progress, SearchContext
+from autoprune.jobs.executors.inline import InlineExecutor
+from autoprune.jobs.executors.port import Executor
+from autoprune.jobs.executors.processes import ProcessExecutor
+from autoprune.jobs.executors.ray_actors import RayExecutor
+from autoprune.jobs.finetuning import WinnerFinetuner
+from autoprune.jobs.keys import hash_of
+from autoprune.jobs.layers import describe_layers
+from autoprune.jobs.lease import acquire, heartbeat
+from autoprune.jobs.measuring import Bench
+from autoprune.jobs.planning import Plan, make_plan
+from autoprune.jobs.runner import LaterStages, run_job
+from autoprune.jobs.subject import Subject, load_subject
+from autoprune.jobs.tables import PricedTable, obtain, pinned
+from autoprune.pruning.criteria import choose_units
+from autoprune.pruning.surgery import prune
+from autoprune.spec import JobSpec, make_spec
+from autoprune.trials.artifacts import ArtifactFolder
+from autoprune.trials.engine import connect
+from autoprune.trials.records import JobRecord, Json, Lease
+from autoprune.trials.store import TrialStore
+from autoprune.trials.table_store import TableStore
+from searchers.registry import searcher_names
+
+IN_MEMORY = "<in memory>"
+"""What a spec names a model or dataset that came as a Python object."""
+
+
+@dataclass(frozen=True)
+class Stores:
+    """One trial database with its tables and artifacts."""
+
+    trials: TrialStore
+    tables: TableStore
+
+
+def open_stores(db: str, artifacts: str | None = None) -> Stores:
+    """Open (and create, where it is missing) the database and the artifact folder beside it."""
+    engine = connect(db)
+    folder = ArtifactFolder(Path(artifacts) if artifacts else default_artifacts(db))
+    return Stores(TrialStore(engine, folder), TableStore(engine))
+
+
+def default_artifacts(db: str) -> Path:
+    """The artifact folder of a database: beside a SQLite file, in the working folder otherwise."""
+    path = db.removeprefix("sqlite:///")
+    if "://" in path:
+        return Path("autoprune.artifacts").absolute()
+    return Path(path).with_suffix(".artifacts").absolute()
+
+
+def submit(
+    spec: JobSpec, progress: Progress, subject: Subject | None = None
+) -> tuple[Stores, str, Plan]:
+    """Freeze a job and store it; nothing is written before everything that can fail was tried."""
+    if spec.searcher not in searcher_names():
+        raise UnknownNameError("searcher", spec.searcher, searcher_names())
+    subject = subject or load_subject(spec, progress)
+    warning = leakage_warning(subject.model, subject.data)
+    if warning:
+        progress("warning", {"text": warning})
+    stores = open_stores(spec.db, spec.artifacts)
+    priced = obtain(spec, subject, stores.tables, progress)
+    check_device(spec, priced)
+    progress("table ready", {"table": priced.table.hash, "says": priced.calibration.describe()})
+    plan = make_plan(spec, subject, priced)
+    environment = environment_fingerprint(spec.train_threads)
+    base = _base(plan)
+    weights = stores.trials.put_artifact(pack(subject.model.state_dict(), None), "base weights")
+    how = {
+        "spec": spec.model_dump(mode="json"),
+        "budget": list(spec.budget),
+        "weights_artifact": weights,
+    }
+    what = plan.what()
+    job = stores.trials.create_job(what, hash_of(what), how, environment, base)
+    progress("submitted", {"job": job, "groups": len(subject.space.groups),
+                           "left_out": [asdict(item) for item in subject.space.left_out],
+                           "base": base, "limits": plan.limits})
+    return stores, job, plan
+
+
+def reopen(
+    stores: Stores,
+    job_id: str,
+    progress: Progress,
+    overrides: Mapping[str, Any],
+    subject: Subject | None = None,
+    accept_environment: bool = False,
+) -> Plan:
+    """Rebuild a stored job's plan, and check that it is still the same job."""
+    job = stores.trials.job(job_id)
+    spec = make_spec({**job.how["spec"], **overrides})
+    _check_environment(job, spec, accept_environment)
+    if subject is None:
+        if IN_MEMORY in (spec.model, spec.data):
+            raise InputError(
+                f"job {job.id} was started from Python with a model or data in memory: resume it "
+                "with autoprune.search(..., resume=JOB) and the same objects"
+            )
+        base = stores.trials.get_artifact(job.how["weights_artifact"])
+        subject = load_subject(spec, progress, state=unpack(base)[0])
+    priced = pinned(job.what["table"], job.what["calibration"], stores.tables)
+    plan = make_plan(spec, subject, priced)
+    what = plan.what()
+    if hash_of(what) != job.what_hash:
+        changed = sorted(key for key in what if what[key] != job.what.get(key))
+        raise EnvironmentMismatchError(
+            f"job {job.id} is not what it was: {', '.join(changed)} changed since it was submitted. "
+            "Restore them, or start a new job: evaluations that still apply are reused"
+        )
+    return plan
+
+
+def run(
+    stores: Stores, job_id: str, plan: Plan, progress: Progress, accept_environment: bool = False
+) -> None:
+    """Drive a job to its end; a finished one is left alone."""
+    if stores.trials.job(job_id).state == "finished":
+        return
+    spec = plan.spec
+    set_training_threads(spec.train_threads)
+    lease = acquire(stores.trials, job_id)
+    executor = _executor(plan, pack(plan.subject.model.state_dict(), None))
+    try:
+        with heartbeat(stores.trials, lease):
+            stores.trials.commit(lease, state="running", timing_dependent=accept_environment)
+            context = _context(stores, lease, plan, executor, progress)
+            run_job(context, _later_stages(plan))
+    except KeyboardInterrupt:
+        stores.trials.commit(lease, state="paused")
+        raise
+    except (LeaseLostError, StorageError):
+        raise  # nothing can be written any more
+    except AutopruneError as error:
+        stores.trials.commit(lease, state="failed", error=str(error))
+        raise
+    finally:
+        executor.close()
+        stores.trials.release(lease)
+
+
+def _context(
+    stores: Stores, lease: Lease, plan: Plan, executor: Executor, progress: Progress
+) -> SearchContext:
+    job = stores.trials.job(lease.job)
+    return SearchContext(
+        store=stores.trials,
+        job=job,
+        lease=lease,
+        groups=tuple(group.name for group in plan.subject.space.groups),
+        problem=plan.problem,
+        make_searcher=plan.searcher,
+        lookahead=plan.spec.lookahead,
+        predict=plan.predict,
+        executor=executor,
+        fidelity=plan.fidelity,
+        race=plan.race,
+        metric=plan.metric,
+        scope=plan.scope(job.environment),
+        progress=progress,
+    )
+
+
+def _executor(plan: Plan, weights: bytes) -> Executor:
+    spec, subject = plan.spec, plan.subject
+    recipe = EvaluatorRecipe(
+        model=subject.model if spec.model == IN_MEMORY else spec.model,
+        classes=len(subject.data.classes),
+        input_shape=subject.data.input_shape,
+        weights=weights,
+        space=subject.space,
+        data=subject.data if spec.data == IN_MEMORY else spec.data,
+        criterion=spec.criterion,
+        metric=plan.metric,
+        seed=spec.seed,
+        threads=spec.train_threads,
+    )
+    workers = spec.workers or os.cpu_count() or 1
+    if spec.executor == "ray":
+        return RayExecutor(recipe, workers, address=spec.address, threads=spec.train_threads)
+    return InlineExecutor(recipe) if workers == 1 else ProcessExecutor(recipe, workers)
+
+
+def _later_stages(plan: Plan) -> LaterStages:
+    spec, subject = plan.spec, plan.subject
+    finetuner = WinnerFinetuner(
+        subject,
+        TrainingPlan(
+            epochs=spec.finetune_epochs,
+            batch_size=spec.fidelity.batch_size,
+            learning_rate=spec.finetune_learning_rate,
+        ),
+        spec.seed,
+    )
+    return LaterStages(None if spec.unmeasured else lambda: bench_for(plan), finetuner)
+
+
+def bench_for(plan: Plan) -> Bench:
+    """What measures this job's finalists."""
+    subject, context = plan.subject, plan.priced.table.context
+    state = subject.model.state_dict()
+
+    def build(widths: tuple[int, ...]) -> torch.nn.Module:
+        named = subject.space.named(widths)
+        kept = choose_units(plan.spec.criterion, state, subject.space, named)
+        return prune(subject.model, subject.space, kept)
+
+    return Bench(
+        runtime=context.runtime,
+        threads=context.threads,
+        unpruned=subject.model,
+        example_input=subject.example_input,
+        build=build,
+        base_s=plan.priced.base_s,
+        limit_s=plan.limits.get("latency"),
+    )
+
+
+def check_device(spec: JobSpec, priced: PricedTable) -> None:
+    """A table of another device needs --unmeasured: its budget cannot be measured here."""
+    if not priced.is_of_this_device and not spec.unmeasured:
+        device = priced.table.context.device
+        raise InputError(
+            f"table {priced.table.hash[:12]} was measured on another device ({device.processor}): "
+            "what is exported cannot be measured here. Pass --unmeasured to export it as predicted, "
+            "and run 'autoprune verify' on the device"
+        )
+
+
+def _check_environment(job: JobRecord, spec: JobSpec, accept: bool) -> None:
+    here = environment_fingerprint(spec.train_threads)
+    if here != job.environment and not accept:
+        raise EnvironmentMismatchError(
+            f"job {job.id} was started under {job.environment!r}, this is {here!r}: scores would not "
+            "be the same to the bit. Resume where it was started, or pass --accept-environment: the "
+            "job is then marked timing_dependent"
+        )
+
+
+def _base(plan: Plan) -> Json:
+    """The unpruned network's score, latency and size, and the shape of its layers."""
+    subject = plan.subject
+    full = np.array([[g.units for g in subject.space.groups]], dtype=np.float64)
+    scored = score_base(subject.model, subject.data, plan.metric)
+    return {
+        "score": scored["score"],
+        "loss": scored["loss"],
+        "accuracy": scored["accuracy"],
+        "measured_latency_s": plan.priced.base_s,
+        "predicted_latency_s": float(plan.cost.latency(full)[0]),
+        "macs": int(plan.cost.macs(full)[0]),
+        "params": int(plan.cost.params(full)[0]),
+        "margin": plan.margin,
+        "layers": describe_layers(subject.model, subject.space),
+    }

@@ -1,0 +1,55 @@
+"""How to make a network's evaluator in another process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from autoprune.cache import cache_folder
+from autoprune.data.dataset import Dataset
+from autoprune.data.registry import load_data
+from autoprune.evaluation.checkpoint import unpack
+from autoprune.evaluation.contract import Evaluator, Metric
+from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.evaluator import NetworkEvaluator
+from autoprune.models.registry import build_model
+from autoprune.pruning.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class EvaluatorRecipe:
+    """Called in the process that is to evaluate; sends names where it can, objects where it must.
+
+    Args:
+        model: a name to build it by, or the module itself.
+        weights: packed base weights.
+        data: a name to load it by, or the dataset itself.
+        threads: training threads of that process.
+    """
+
+    model: str | torch.nn.Module
+    classes: int
+    input_shape: tuple[int, ...]
+    weights: bytes
+    space: SearchSpace
+    data: str | Dataset
+    criterion: str
+    metric: Metric
+    seed: int
+    threads: int
+
+    def __call__(self) -> Evaluator:
+        """Load everything and make the evaluator."""
+        set_training_threads(self.threads)
+        data = self.data
+        if isinstance(data, str):
+            data = load_data(data, cache_dir=cache_folder())
+        model = self.model
+        if isinstance(model, str):
+            model = build_model(model, classes=self.classes, input_shape=self.input_shape)
+        state, _, _ = unpack(self.weights)
+        model.load_state_dict(dict(state))
+        return NetworkEvaluator(
+            model, self.space, data, criterion=self.criterion, metric=self.metric, seed=self.seed
+        )
