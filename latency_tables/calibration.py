@@ -70,8 +70,8 @@ class Calibration:
     def predict(self, sums: npt.ArrayLike) -> FloatArray:
         """Whole-network latencies in seconds, of the shape of ``sums``; increasing and positive.
 
-        A negative offset would make networks much smaller than the calibrated ones free. Below
-        the smallest calibrated sum they are priced in proportion to it, which is never less.
+        A negative offset would make networks much smaller than the calibrated ones free: none is
+        priced below half the latency per second of sum of the smallest calibrated one.
         """
         x = np.asarray(sums, dtype=np.float64)
         smallest = min(pair[0] for pair in self.pairs)
@@ -201,7 +201,7 @@ def _predict(scale: float, offset: float, smallest: float, x: FloatArray) -> Flo
     line = scale * x + offset
     if offset >= 0:
         return line
-    return np.maximum(line, x * (scale + offset / smallest))
+    return np.maximum(line, x * (scale + offset / smallest) / 2)
 
 
 def _held_out(x: FloatArray, y: FloatArray) -> FloatArray:

@@ -1,0 +1,197 @@
+"""What every runtime must do; a new runtime joins by its name in the registry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+import latency_tables.runtimes as registry
+from latency_tables import (
+    Operator,
+    Runtime,
+    UnknownRuntimeError,
+    UnsupportedOperatorError,
+    runtime,
+    runtime_names,
+)
+from latency_tables.operators import OperatorKind
+from latency_tables.runtimes.onnx_export import export_onnx
+from latency_tables.runtimes.onnx_graphs import operator_graph
+from latency_tables.runtimes.semantics import ACTIVATIONS, input_shapes
+from latency_tables.runtimes.torch_operators import OperatorModule
+
+CONV = Operator("conv", 8, 12, 9, 9, (3, 3), padding=(1, 1))
+POOL = {"kernel": (3, 3), "stride": (2, 2), "padding": (1, 1)}
+EVERY_KIND = {
+    "conv": CONV,
+    "conv with all": replace(CONV, bias=True, batch_norm=True, activation="relu"),
+    "strided conv": replace(CONV, stride=(2, 1), kernel=(3, 5), padding=(0, 2)),
+    "dilated conv": replace(CONV, dilation=(2, 2)),
+    "grouped conv": replace(CONV, groups=4),
+    "depthwise": Operator("conv", 8, 8, 9, 9, (3, 3), groups=8, batch_norm=True),
+    "linear": Operator("linear", 20, 10, bias=True),
+    "linear with all": Operator("linear", 20, 10, batch_norm=True, activation="relu"),
+    "linear on tokens": Operator("linear", 20, 10, 4, 4, activation="gelu"),
+    "batch_norm": Operator("batch_norm", 8, 8, 9, 9, activation="relu"),
+    "add": Operator("add", 8, 8, 9, 9, activation="relu"),
+    "multiply": Operator("multiply", 8, 8, 9, 9),
+    "concat": Operator("concat", 9, 9, 9, 9),
+    "concat of a few and many": Operator("concat", 2, 9, 9, 9),
+    "max_pool": Operator("max_pool", 8, 8, 9, 9, **POOL),
+    "avg_pool": Operator("avg_pool", 8, 8, 9, 9, **POOL),
+    "global_avg_pool": Operator("global_avg_pool", 8, 8, 9, 9),
+    "channel_map": Operator("channel_map", 8, 12, 9, 9, stride=(2, 2)),
+    "narrowing channel_map": Operator("channel_map", 8, 5, 9, 9),
+    **{f"activation {name}": Operator("activation", 8, 8, 9, 9, activation=name)
+       for name in ACTIVATIONS},
+}  # fmt: skip
+
+
+@pytest.fixture(params=["onnxruntime", "torch"])
+def each(request: pytest.FixtureRequest) -> Runtime:
+    return runtime(request.param)
+
+
+def test_every_kind_is_among_the_examples() -> None:
+    assert {op.kind for op in EVERY_KIND.values()} == set(get_args(OperatorKind))
+
+
+def test_a_runtime_says_its_name_and_version(each: Runtime) -> None:
+    assert each.name in runtime_names()
+    assert each.version()[0].isdigit()
+
+
+@pytest.mark.parametrize("op", EVERY_KIND.values(), ids=EVERY_KIND)
+def test_every_operator_runs_at_any_batch(each: Runtime, op: Operator) -> None:
+    for batch in (1, 3):
+        run = each.operator_runner(op, batch, 1)
+        assert run() is None
+        run()
+
+
+@pytest.mark.parametrize("op", EVERY_KIND.values(), ids=EVERY_KIND)
+def test_normalising_twice_changes_nothing_more(each: Runtime, op: Operator) -> None:
+    once = each.normalise(op)
+    assert each.normalise(once) == once
+    assert (once.kind, once.in_channels, once.out_channels) == (
+        op.kind,
+        op.in_channels,
+        op.out_channels,
+    )
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        replace(CONV, activation="mish"),
+        replace(CONV, kind="conv4d"),
+        replace(CONV, groups=3),
+        replace(CONV, in_channels=0),
+        Operator("activation", 8, 8),
+    ],
+)
+def test_what_cannot_be_run_is_refused(each: Runtime, op: Operator) -> None:
+    with pytest.raises(UnsupportedOperatorError):
+        each.operator_runner(op, 1, 1)
+
+
+class Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.norm(self.conv(x))).mean((2, 3)))
+
+
+def test_a_network_runs_and_is_left_as_it_was(each: Runtime) -> None:
+    network = Network().eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    threads = torch.get_num_threads()
+    run = each.network_runner(network, torch.randn(2, 3, 8, 8), 2)
+    run()
+    run()
+    assert torch.get_num_threads() == threads
+    assert not network.training
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_a_network_in_training_mode_is_refused(each: Runtime) -> None:
+    with pytest.raises(ValueError, match=r"model\.eval\(\)"):
+        each.network_runner(Network(), torch.randn(2, 3, 8, 8), 1)
+
+
+def test_random_numbers_of_the_caller_are_left_alone(each: Runtime) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    each.operator_runner(CONV, 1, 1)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def outputs_of_both(op: Operator) -> tuple[Any, Any]:
+    model, shapes = operator_graph(op, 2)
+    rng = np.random.default_rng(1)
+    feeds = {name: rng.standard_normal(shape, dtype=np.float32) for name, shape in shapes.items()}
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        expected = OperatorModule(op)(*(torch.from_numpy(value) for value in feeds.values()))
+    return session.run(None, feeds)[0], expected.numpy()
+
+
+@pytest.mark.parametrize("op", EVERY_KIND.values(), ids=EVERY_KIND)
+def test_both_runtimes_run_the_same_operator(op: Operator) -> None:
+    """Equal shapes for all; equal values where no weights are drawn."""
+    found, expected = outputs_of_both(op)
+    assert found.shape == expected.shape
+    if op.kind not in ("conv", "linear", "batch_norm"):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_onnxruntime_folds_a_batch_norm_into_the_convolution() -> None:
+    folded = replace(CONV, bias=True)
+    normalise = runtime("onnxruntime").normalise
+    assert normalise(replace(CONV, batch_norm=True)) == folded
+    assert normalise(replace(CONV, batch_norm=True, bias=True)) == folded
+    assert normalise(CONV) == CONV
+    assert runtime("torch").normalise(replace(CONV, batch_norm=True)).batch_norm
+
+
+def test_an_exported_network_computes_what_torch_computes() -> None:
+    network, x = Network().eval(), torch.randn(2, 3, 8, 8)
+    session = onnxruntime.InferenceSession(
+        export_onnx(network, x), providers=["CPUExecutionProvider"]
+    )
+    found = session.run(["output"], {"input": x.numpy()})[0]
+    np.testing.assert_allclose(found, network(x).detach().numpy(), atol=1e-5)
+
+
+def test_inputs_of_a_concatenation_add_up() -> None:
+    shapes = input_shapes(EVERY_KIND["concat"], 2)
+    assert shapes == [(2, 5, 9, 9), (2, 4, 9, 9)]
+    assert input_shapes(Operator("concat", 1, 1), 1) == [(1, 1, 1, 1)]
+
+
+def test_an_unknown_runtime_lists_those_there_are() -> None:
+    with pytest.raises(UnknownRuntimeError, match=r"'tflite'.*onnxruntime, torch"):
+        runtime("tflite")
+
+
+def test_another_package_can_add_a_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "their_runtime.py").write_text("class Theirs:\n    name = 'theirs'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("theirs", "their_runtime:Theirs", registry.GROUP)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    assert "theirs" in runtime_names()
+    assert runtime("theirs").name == "theirs"
