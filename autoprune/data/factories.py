@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +19,7 @@ SPLITS = ("train", "val", "test")
 
 
 def is_reference(name: str) -> bool:
-    """Whether ``name`` points at a file or a module that can be found."""
+    """Whether ``name`` points at a file, or at a module that can be found."""
     module, colon, attribute = name.rpartition(":")
     if not colon or not attribute.isidentifier():
         return False
@@ -26,22 +27,35 @@ def is_reference(name: str) -> bool:
 
 
 def import_reference(name: str) -> Any:
-    """What ``name`` points at; importing it runs the user's code."""
-    module_name, _, attribute = name.rpartition(":")
-    if module_name.endswith(".py"):
-        module = _import_file(Path(module_name).expanduser())
-    else:
-        module = importlib.import_module(module_name)
+    """What ``name`` points at; importing it runs the user's code.
+
+    Raises:
+        InputError: no such file or name, or its module stops on import.
+    """
+    source, _, attribute = name.rpartition(":")
     try:
-        return getattr(module, attribute)
-    except AttributeError:
-        raise InputError(f"{module_name} has no {attribute!r}, which {name!r} asks for") from None
+        module = _from_file(Path(source)) if source.endswith(".py") else _from_package(source)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{source}, which {name!r} asks for, stopped on import with "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not hasattr(module, attribute):
+        offered = ", ".join(sorted(key for key in vars(module) if not key.startswith("_")))
+        raise InputError(f"{source} has no {attribute!r}; it has: {offered}")
+    return getattr(module, attribute)
 
 
 def load_factory(name: str) -> Dataset:
     """Call the user's factory: it returns a Dataset, or loaders as a dict or a tuple."""
+    factory = import_reference(name)
     with isolated_randomness(LOADER_SEED):
-        made = import_reference(name)()
+        try:
+            made = factory()
+        except Exception as error:
+            raise DataError(f"{name} failed with {type(error).__name__}: {error}") from error
     if isinstance(made, Dataset):
         return made
     if isinstance(made, tuple) and 1 <= len(made) <= len(SPLITS):
@@ -55,13 +69,27 @@ def load_factory(name: str) -> Dataset:
 
 
 def _module_exists(name: str) -> bool:
+    _search_here()
     try:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):
         return False
 
 
-def _import_file(path: Path) -> ModuleType:
+def _from_package(name: str) -> ModuleType:
+    _search_here()
+    return importlib.import_module(name)
+
+
+def _search_here() -> None:
+    """Modules are looked for in the current folder too, where the user's code mostly lies."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+
+
+def _from_file(path: Path) -> ModuleType:
+    path = path.expanduser()
     if not path.is_file():
         raise InputError(f"there is no file {path}")
     name = f"autoprune_user_{path.stem}"
