@@ -107,7 +107,8 @@ class Searcher(ABC):
         ):
             if got != expected:
                 raise MisuseError(
-                    f"cannot restore: the state's {what} is {got!r}, this searcher's is {expected!r}"
+                    f"cannot restore: the state's {what} is {got!r}, "
+                    f"this searcher's is {expected!r}"
                 )
         own: Any = state.values["own"]
         self._load(own, state.arrays)

@@ -21,7 +21,7 @@ IntArray = npt.NDArray[np.int64]
 Purpose = Literal["candidate", "step", "probe"]
 
 Load = Callable[[npt.NDArray[np.float64]], FloatArray]
-"""widths [N, G] (units kept) -> load [N]: the largest of cost / bound over all bounds of the budget."""
+"""Widths [N, G] (units kept) -> load [N]: the largest of cost / bound over the budget's bounds."""
 
 
 class SearcherError(Exception):

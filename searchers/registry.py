@@ -1,0 +1,81 @@
+"""Searchers by name: the built-in ones and those other packages announce."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from searchers.base import Searcher
+from searchers.contract import Problem, SearcherError
+
+ENTRY_POINT_GROUP = "autoprune.searchers"
+
+_BUILT_IN = {
+    "amc": ("searchers.amc", "AMC"),
+    "legr": ("searchers.legr", "LeGR"),
+    "netadapt": ("searchers.netadapt", "NetAdapt"),
+    "random": ("searchers.random_search", "RandomSearch"),
+    "tpe": ("searchers.tpe", "TPE"),
+    "uniform": ("searchers.uniform", "Uniform"),
+}
+
+
+def searcher_names() -> list[str]:
+    """Every name :func:`make` knows, sorted."""
+    return sorted({*_BUILT_IN, *_announced()})
+
+
+def make(name: str, problem: Problem, seed: int = 0, **options: Any) -> Searcher:
+    """Build the searcher of that name.
+
+    Args:
+        name: one of :func:`searcher_names`.
+        problem: what to search.
+        seed: of all its randomness.
+        options: of that searcher; see its class.
+
+    Raises:
+        SearcherError: no such searcher, or no such option.
+    """
+    searcher = _find(name)
+    legal = _options(searcher)
+    unknown = sorted(set(options) - set(legal))
+    if unknown:
+        raise SearcherError(
+            f"searcher {name!r} has no option {', '.join(map(repr, unknown))}; "
+            + (f"its options are: {', '.join(legal)}" if legal else "it has no options")
+        )
+    return searcher(problem, seed=seed, **options)
+
+
+def _find(name: str) -> type[Searcher]:
+    if name in _BUILT_IN:
+        module, attribute = _BUILT_IN[name]
+        found = getattr(import_module(module), attribute)
+    elif name in (announced := _announced()):
+        found = announced[name].load()
+    else:
+        raise SearcherError(f"unknown searcher {name!r}; there is: {', '.join(searcher_names())}")
+    if not (isinstance(found, type) and issubclass(found, Searcher)):
+        raise SearcherError(
+            f"entry point {name!r} of group {ENTRY_POINT_GROUP!r} must name a subclass of "
+            f"searchers.Searcher, got {found!r}"
+        )
+    return found
+
+
+def _announced() -> dict[str, EntryPoint]:
+    """Entry points of other packages; they cannot take a built-in name."""
+    return {
+        point.name: point
+        for point in entry_points(group=ENTRY_POINT_GROUP)
+        if point.name not in _BUILT_IN
+    }
+
+
+def _options(searcher: type[Searcher]) -> list[str]:
+    parameters = inspect.signature(searcher.__init__).parameters.values()
+    keyword = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    return [name for name in keyword if name != "seed"]

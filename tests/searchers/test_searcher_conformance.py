@@ -1,0 +1,41 @@
+"""Every built-in searcher passes the suite it ships."""
+
+from typing import ClassVar
+
+from searchers import Problem, Searcher, make
+from searchers.testing import SearcherContract
+
+
+class TestUniformConforms(SearcherContract):
+    stochastic: ClassVar[bool] = False
+    learning_margin: ClassVar[float | None] = None
+
+    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
+        return make("uniform", problem, seed)
+
+
+class TestRandomConforms(SearcherContract):
+    learning_margin: ClassVar[float | None] = None
+
+    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
+        return make("random", problem, seed)
+
+
+class TestLegrConforms(SearcherContract):
+    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
+        return make("legr", problem, seed)
+
+
+class TestNetadaptConforms(SearcherContract):
+    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
+        return make("netadapt", problem, seed)
+
+
+class TestTpeConforms(SearcherContract):
+    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
+        return make("tpe", problem, seed)
+
+
+class TestAmcConforms(SearcherContract):
+    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
+        return make("amc", problem, seed)
