@@ -1,0 +1,1 @@
+"""Scoring a schedule: recalibration, short finetune, validation; and full training."""

@@ -1,0 +1,53 @@
+"""One step of gradient descent, as the short finetune and the full training take it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from autoprune.evaluation.losses import check_finite
+
+
+def cosine(fraction: float) -> float:
+    """1 at fraction 0, falling to 0 at fraction 1 (SGDR, arXiv 1608.03983, eq. 5)."""
+    return 0.5 * (1.0 + math.cos(math.pi * fraction))
+
+
+def channels_last(model: nn.Module) -> nn.Module:
+    """``model`` itself, with the channels last in memory.
+
+    A ResNet-20 trains about a seventh faster so on CPU, and images are assembled in this layout.
+    """
+    moved: nn.Module = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return moved
+
+
+def make_optimizer(
+    model: nn.Module, learning_rate: float, momentum: float, weight_decay: float
+) -> torch.optim.SGD:
+    """SGD with plain momentum; fused, as the default spends more time in Python than computing."""
+    return torch.optim.SGD(
+        model.parameters(),
+        lr=learning_rate,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        fused=True,
+    )
+
+
+def descend(
+    optimizer: torch.optim.SGD, learning_rate: float, loss: torch.Tensor, step: int
+) -> float:
+    """Take one step down ``loss`` (scalar) and return its value.
+
+    Raises:
+        DivergedError: the loss is NaN or infinite; nothing was changed.
+    """
+    value = check_finite(loss, step)
+    optimizer.param_groups[0]["lr"] = learning_rate
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return value

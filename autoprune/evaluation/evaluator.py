@@ -1,0 +1,139 @@
+"""Scores schedules of one network: slice, finetune shortly, recalibrate, validate."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from autoprune.data.dataset import Dataset
+from autoprune.data.seeding import isolated_randomness
+from autoprune.errors import AutopruneError, WeightsError
+from autoprune.evaluation.batches import TrainingBatches, derive_seed
+from autoprune.evaluation.checkpoint import pack, unpack
+from autoprune.evaluation.contract import (
+    EvaluationRequest,
+    EvaluationResult,
+    Fidelity,
+    Metric,
+)
+from autoprune.evaluation.descent import channels_last
+from autoprune.evaluation.finetune import short_finetune
+from autoprune.evaluation.losses import DivergedError
+from autoprune.evaluation.recalibration import recalibrate
+from autoprune.evaluation.scoring import Scores, find_metric, score
+from autoprune.evaluation.teacher import Teacher
+from autoprune.pruning.criteria import choose_units
+from autoprune.pruning.space import Kept, SearchSpace
+from autoprune.pruning.surgery import expand, prune
+
+
+class NetworkEvaluator:
+    """Implements :class:`~autoprune.evaluation.contract.Evaluator` for real networks.
+
+    A score depends on the request and on what is given here, never on earlier requests, on the
+    process or on its global random state.
+
+    Args:
+        model: unpruned, with the base weights; it is copied.
+        space: the groups whose widths a request names.
+        criterion: what ranks the units inside a group.
+        metric: what the score is.
+        seed: of the job; keys batch order, augmentation and dropout.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        space: SearchSpace,
+        dataset: Dataset,
+        *,
+        criterion: str,
+        metric: Metric,
+        seed: int,
+    ) -> None:
+        find_metric(metric)
+        self._base = copy.deepcopy(model).eval()
+        self._state = {name: value.detach() for name, value in self._base.state_dict().items()}
+        self._space = space
+        self._dataset = dataset
+        self._criterion = criterion
+        self._metric = metric
+        self._seed = seed
+        self._teacher = Teacher(channels_last(copy.deepcopy(self._base)))
+
+    def evaluate(self, request: EvaluationRequest) -> EvaluationResult:
+        """Score one schedule; an exception or NaN becomes a result with an error."""
+        started = time.perf_counter()
+        try:
+            with isolated_randomness(derive_seed(self._seed, "model")):
+                model, kept = self._prune(request)
+                self._fit(model, request.fidelity)
+                scores = self._score(model, request.fidelity)
+            weights = pack(model.state_dict(), kept) if request.want_weights else None
+        except Exception as error:  # a user's model may raise anything; the job goes on
+            return EvaluationResult(
+                None, None, None, time.perf_counter() - started, error=_verdict(error)
+            )
+        return EvaluationResult(
+            scores.score,
+            scores.loss,
+            scores.accuracy,
+            time.perf_counter() - started,
+            weights=weights,
+        )
+
+    def _prune(self, request: EvaluationRequest) -> tuple[nn.Module, Kept]:
+        state: Mapping[str, torch.Tensor] = self._state
+        parent: Kept | None = None
+        if request.start is not None:
+            sliced, parent, _ = unpack(request.start)
+            if parent is not None:
+                self._check_within(request.widths, parent)
+                state = expand(sliced, self._state, self._space, parent)
+            else:
+                state = sliced
+        kept = choose_units(self._criterion, state, self._space, request.widths, within=parent)
+        model = prune(self._base, self._space, kept, state)
+        return channels_last(model), kept
+
+    def _check_within(self, widths: Mapping[str, int], parent: Kept) -> None:
+        for name, width in widths.items():
+            if width > len(parent[name]):
+                raise WeightsError(
+                    f"group {name!r}: width {width} asked for, but the weights to start from "
+                    f"have {len(parent[name])} units left: a start may only be pruned further"
+                )
+
+    def _fit(self, model: nn.Module, fidelity: Fidelity) -> None:
+        """Finetune, then recalibrate once.
+
+        Recalibrating before the finetune as well would change no bit: in training mode batch norm
+        uses the statistics of the batch, and those measured before are reset afterwards.
+        """
+        if fidelity.steps:
+            batches = TrainingBatches(self._dataset, fidelity.batch_size, self._seed, "finetune")
+            short_finetune(model, batches.first(fidelity.steps), fidelity, self._teacher)
+        if fidelity.recalibration_batches:
+            batches = TrainingBatches(
+                self._dataset, fidelity.batch_size, self._seed, "recalibration", augment=False
+            )
+            recalibrate(model, batches.first(fidelity.recalibration_batches))
+
+    def _score(self, model: nn.Module, fidelity: Fidelity) -> Scores:
+        scores = score(model, self._dataset, self._metric, limit=fidelity.validation_images)
+        if not (math.isfinite(scores.score) and math.isfinite(scores.loss)):
+            raise DivergedError(
+                f"the validation loss is {scores.loss} and the score {scores.score}"
+            )
+        return scores
+
+
+def _verdict(error: Exception) -> str:
+    """One line; our own errors speak for themselves, others need their type."""
+    words = " ".join(str(error).split()) or "no message"
+    return words if isinstance(error, AutopruneError) else f"{type(error).__name__}: {words}"

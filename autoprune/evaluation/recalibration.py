@@ -1,0 +1,41 @@
+"""Batch-norm statistics of a pruned network, measured anew (EagleEye, arXiv 2007.02491)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from autoprune.evaluation.batches import Batch
+
+
+def recalibrate(model: nn.Module, batches: Iterable[Batch]) -> None:
+    """Replace the running statistics by their average over ``batches``; leaves eval mode on.
+
+    The statistics are reset, and averaged cumulatively (momentum None) over forward passes
+    without gradients. Only batch-norm layers are in training mode: dropout would distort what is
+    measured, as it is off when the network is used.
+    """
+    norms = [
+        module
+        for module in model.modules()
+        if isinstance(module, _BatchNorm) and module.track_running_stats
+    ]
+    model.eval()
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    try:
+        with torch.no_grad():
+            for images, _ in batches:
+                model(images)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+            norm.eval()
