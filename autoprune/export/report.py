@@ -1,0 +1,186 @@
+"""The report: one self-contained page that says what was found and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from autoprune.export.figures import (
+    Figure,
+    TrialRow,
+    keep_ratios,
+    score_over_latency,
+    score_over_trials,
+)
+from autoprune.export.schedule import AccuracyOfSplit, Schedule
+
+__all__ = ["TrialRow", "render_report"]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure of the summary."""
+
+    title: str
+    after: str
+    before: str
+    change: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart and what is said about it."""
+
+    id: str
+    title: str
+    note: str
+    figure: Figure
+
+
+def render_report(schedule: Schedule, trials: Sequence[TrialRow]) -> str:
+    """The page as HTML; it holds its own styles, data and plotly.js, and loads nothing.
+
+    Args:
+        schedule: what was found.
+        trials: in the order they were asked; rows without a score count as failed.
+    """
+    page: str = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            schedule=schedule,
+            tiles=_tiles(schedule),
+            accuracies=_accuracies(schedule),
+            charts=_charts(schedule, trials),
+            failed=sum(row.score is None for row in trials),
+            facts=_facts(schedule),
+            hashes=_hashes(schedule),
+            plotly=_plotly(),
+        )
+    )
+    return page
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("autoprune.export"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=_percent, ms=_ms)
+    return environment
+
+
+@cache
+def _plotly() -> Markup:
+    # Plotly takes half a second to import, and nothing else here needs it.
+    from plotly.offline import get_plotlyjs
+
+    return Markup(get_plotlyjs())
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.2f}%"
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.3f} ms"
+
+
+def _tiles(schedule: Schedule) -> list[Tile]:
+    latency, costs = schedule.latency, schedule.costs
+    tiles = [
+        Tile(
+            f"Latency, {latency.status}",
+            _ms(latency.after_s),
+            _ms(latency.base_s),
+            f"{latency.base_s / latency.after_s:.2f}× faster",
+        )
+    ]
+    shown = "Test accuracy", schedule.accuracy.test
+    if shown[1] is None or shown[1].after is None:
+        shown = "Validation accuracy", schedule.accuracy.validation
+    if shown[1] is not None:
+        tiles.append(_accuracy_tile(shown[0], shown[1]))
+    macs, params = costs.macs, costs.params
+    tiles.append(Tile("Multiply-adds", _count(macs[1]), _count(macs[0]), _share(macs)))
+    tiles.append(Tile("Parameters", _count(params[1]), _count(params[0]), _share(params)))
+    return tiles
+
+
+def _accuracy_tile(title: str, split: AccuracyOfSplit) -> Tile:
+    change = ""
+    if split.after is not None and split.before is not None:
+        change = f"{(split.after - split.before) * 100:+.2f} points"
+    return Tile(title, _percent(split.after), _percent(split.before), change)
+
+
+def _count(value: float) -> str:
+    for scale, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= scale:
+            return f"{value / scale:.3g}{suffix}"
+    return f"{value:g}"
+
+
+def _share(pair: tuple[int, int]) -> str:
+    return f"{pair[1] / pair[0]:.0%} kept"
+
+
+def _accuracies(schedule: Schedule) -> list[tuple[str, AccuracyOfSplit]]:
+    splits = (("Validation", schedule.accuracy.validation), ("Test", schedule.accuracy.test))
+    return [(name, split) for name, split in splits if split is not None]
+
+
+def _charts(schedule: Schedule, trials: Sequence[TrialRow]) -> list[Chart]:
+    charts = [Chart("layers", "Keep ratio of each layer", "", keep_ratios(schedule))]
+    if any(row.score is not None for row in trials):
+        charts += [
+            Chart(
+                "search",
+                "The search",
+                "One point a trial; the line is the best candidate so far.",
+                score_over_trials(schedule, trials),
+            ),
+            Chart(
+                "tradeoff",
+                "Score against predicted latency",
+                "Latency as the table predicts it; the dashed line is the budget.",
+                score_over_latency(schedule, trials),
+            ),
+        ]
+    return charts
+
+
+def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
+    found = schedule.provenance
+    trial = "" if found.trial is None else f", schedule of trial {found.trial}"
+    return [
+        ("Job", found.job),
+        ("Searcher", f"{found.searcher}, seed {found.seed}"),
+        ("Trials", f"{found.trials}{trial}"),
+        ("Model", schedule.model.name or "given in Python"),
+        ("Runtime", f"{schedule.runtime}, batch {schedule.batch}, threads {schedule.threads}"),
+        ("Device", ", ".join(f"{key} {value}" for key, value in schedule.device.items())),
+        ("Scores exact for", found.environment),
+        ("Created", f"{found.created} by autoprune {found.autoprune_version}"),
+    ]
+
+
+def _hashes(schedule: Schedule) -> list[tuple[str, str]]:
+    hashes = schedule.hashes
+    named = (
+        ("Job digest", schedule.provenance.digest),
+        ("Base weights", hashes.base_weights),
+        ("Data", hashes.data),
+        ("Latency table", hashes.table),
+        ("Calibration", hashes.calibration),
+    )
+    return [(name, value) for name, value in named if value]

@@ -1,0 +1,230 @@
+"""What ``schedule.json`` holds; DESIGN words, seconds, channels and fractions throughout."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FORMAT: Final = "autoprune.schedule"
+VERSION: Final = 1
+
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0)]
+BeforeAfter = tuple[Count, Count]
+"""Of the unpruned network, and of the pruned one."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ModelReference(_Entry):
+    """Where the unpruned network comes from.
+
+    Args:
+        name: as ``--model`` takes it; None when the network was given in Python.
+        classes: outputs of the classifier.
+        input_shape: of one image, without the batch.
+    """
+
+    name: str | None
+    classes: Count
+    input_shape: tuple[Count, ...]
+
+
+class Layer(_Entry):
+    """Channels of one layer, before and after.
+
+    Args:
+        type: ``conv``, ``depthwise``, ``conv_transpose`` or ``linear``.
+        keep_ratio: output channels after / before.
+    """
+
+    type: str
+    in_channels: BeforeAfter
+    out_channels: BeforeAfter
+    keep_ratio: Annotated[float, Field(gt=0, le=1)]
+
+    @model_validator(mode="after")
+    def _ratio_is_of_the_outputs(self) -> Self:
+        before, after = self.out_channels
+        if abs(self.keep_ratio - after / before) > 1e-6:
+            raise ValueError(
+                f"keep_ratio {self.keep_ratio} is not that of out_channels, {after}/{before}"
+            )
+        return self
+
+
+class KeptGroup(_Entry):
+    """Units kept in one group, numbered as in the unpruned network, ascending."""
+
+    units: Count
+    width: Count
+    kept: tuple[Annotated[int, Field(ge=0)], ...]
+
+    @model_validator(mode="after")
+    def _kept_is_a_selection(self) -> Self:
+        if len(self.kept) != self.width:
+            raise ValueError(f"kept lists {len(self.kept)} units, width says {self.width}")
+        if any(first >= second for first, second in pairwise(self.kept)):
+            raise ValueError("kept must ascend without repeats")
+        if self.kept[-1] >= self.units:
+            raise ValueError(f"kept names unit {self.kept[-1]} of a group of {self.units}")
+        return self
+
+
+class Hashes(_Entry):
+    """Sha256, in hex, of what the schedule came from and of what travels with it.
+
+    Args:
+        base_weights, data, table, calibration: None where there was none.
+        files: file name -> hash, for every other file of the bundle; set when it is written.
+        schedule: of the schedule itself with this field empty, as canonical JSON; likewise.
+    """
+
+    base_weights: str | None
+    data: str | None
+    table: str | None
+    calibration: str | None
+    files: dict[str, str] = {}
+    schedule: str = ""
+
+
+class Budget(_Entry):
+    """The upper bounds the schedule was searched under.
+
+    Args:
+        given: each bound as the user wrote it.
+        latency_s, macs, params: the same in absolute terms; None where not bounded.
+        latency_fraction: of the base latency, where the latency bound was relative to it.
+    """
+
+    given: Annotated[tuple[str, ...], Field(min_length=1)]
+    latency_s: Seconds | None = None
+    latency_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    macs: Annotated[float, Field(gt=0)] | None = None
+    params: Annotated[float, Field(gt=0)] | None = None
+
+
+class Latency(_Entry):
+    """Whole-network latency on the schedule's device, runtime, batch and threads.
+
+    Args:
+        base_s: measured median of the unpruned network, which the budget refers to.
+        predicted_s: of the pruned network, by the latency table.
+        measured_s: measured_ratio x base_s: both networks were measured interleaved.
+        measured_ratio: pruned / unpruned, median over the rounds.
+    """
+
+    base_s: Seconds
+    predicted_s: Seconds
+    measured_s: Seconds | None = None
+    measured_ratio: Annotated[float, Field(gt=0)] | None = None
+    status: Literal["measured", "predicted"]
+
+    @model_validator(mode="after")
+    def _status_says_what_there_is(self) -> Self:
+        measured = self.status == "measured"
+        if {self.measured_s is not None, self.measured_ratio is not None} != {measured}:
+            raise ValueError(
+                f"status {self.status!r} {'needs' if measured else 'excludes'} "
+                "measured_s and measured_ratio"
+            )
+        return self
+
+    @property
+    def after_s(self) -> float:
+        """The best figure there is for the pruned network; ``status`` says which it is."""
+        return self.predicted_s if self.measured_s is None else self.measured_s
+
+
+class Costs(_Entry):
+    """Multiply-adds and parameters, before and after."""
+
+    macs: BeforeAfter
+    params: BeforeAfter
+
+
+class AccuracyOfSplit(_Entry):
+    """Fraction of images classified correctly; None where it was not evaluated.
+
+    Args:
+        before: of the unpruned network.
+        after_search: with the weights the search scored, before the final finetune.
+        after: of the network in the bundle.
+    """
+
+    before: Fraction | None
+    after_search: Fraction | None
+    after: Fraction | None
+
+
+class Accuracy(_Entry):
+    """By split; None where the data has none."""
+
+    validation: AccuracyOfSplit | None
+    test: AccuracyOfSplit | None
+
+
+class MetricReference(_Entry):
+    """What trials were ranked by."""
+
+    name: str
+    direction: Literal["minimize", "maximize"]
+
+
+class Provenance(_Entry):
+    """How the schedule was found, and how to find it again.
+
+    Args:
+        trials: how many were run.
+        trial: index of the one this schedule is of.
+        digest: of the job; equal digests mean equal searches.
+        environment: fingerprint that scores are exact for.
+        created: ISO 8601, UTC.
+        command: repeats the search.
+    """
+
+    job: str
+    searcher: str
+    seed: int
+    trials: Annotated[int, Field(ge=0)]
+    trial: int | None = None
+    digest: str
+    autoprune_version: str
+    environment: str
+    created: str
+    command: str
+
+
+class Schedule(_Entry):
+    """Everything ``schedule.json`` says.
+
+    Args:
+        layers: every convolution and linear layer, in network order, by module name.
+        groups: every searched group, in network order, by the group's name.
+        device: fingerprint of the device that the table was measured on.
+        runtime, batch, threads: that the latencies are for.
+        score: by ``metric``; None when the winner has none.
+    """
+
+    format: Literal["autoprune.schedule"] = FORMAT
+    version: Literal[1] = VERSION
+    model: ModelReference
+    layers: dict[str, Layer]
+    groups: dict[str, KeptGroup]
+    budget: Budget
+    device: dict[str, str | int]
+    runtime: str
+    batch: Count
+    threads: Count
+    latency: Latency
+    costs: Costs
+    accuracy: Accuracy
+    score: float | None
+    metric: MetricReference
+    provenance: Provenance
+    hashes: Hashes
