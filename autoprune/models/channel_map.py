@@ -36,7 +36,7 @@ class ChannelMap(nn.Module):
         return cls(channel_map, stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x [N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]."""
+        """Input [N, in, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)]."""
         x = x[:, :, :: self.stride, :: self.stride]
         # The zero channel goes in front: its index is then the map's -1, plus one.
         x = nn.functional.pad(x, (0, 0, 0, 0, 1, 0))

@@ -30,7 +30,7 @@ class DigitsCnn(nn.Module):
         initialise(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x [N, 1, 8, 8] -> logits [N, classes]."""
+        """Images [N, 1, 8, 8] -> logits [N, classes]."""
         out = torch.relu(self.bn1(self.conv1(x)))
         out = self.layer3(self.layer2(self.layer1(out)))
         logits: torch.Tensor = self.linear(out.mean((2, 3)))

@@ -24,7 +24,7 @@ class BasicBlock(nn.Module):
             self.shortcut = ChannelMap.padded(in_channels, out_channels, stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x [N, in_channels, H, W] -> [N, out_channels, H / stride, W / stride]."""
+        """Input [N, in_channels, H, W] -> [N, out_channels, H / stride, W / stride]."""
         out = torch.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
         return torch.relu(out + self.shortcut(x))

@@ -28,6 +28,6 @@ class Vgg16Bn(nn.Module):
         self.classifier = nn.Linear(channels, classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x [N, 3, 32, 32] -> logits [N, classes]."""
+        """Images [N, 3, 32, 32] -> logits [N, classes]."""
         logits: torch.Tensor = self.classifier(torch.flatten(self.features(x), 1))
         return logits

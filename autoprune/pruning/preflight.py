@@ -12,7 +12,7 @@ import copy
 import torch
 from torch import nn
 
-from autoprune.pruning.space import Kept, LeftOut, PruningGroup, SearchSpace
+from autoprune.pruning.space import LeftOut, PruningGroup, SearchSpace
 from autoprune.pruning.surgery import State, fit, prune
 
 TOLERANCE = 1e-4
@@ -66,7 +66,7 @@ def _fault(
 ) -> str | None:
     """Why the group cannot be pruned, or None."""
     alone = SearchSpace((group,))
-    effect, error = 0.0, TOLERANCE / 100
+    effect, worst = 0.0, TOLERANCE / 100
     for kept in _index_sets(group, generator):
         masked = _outputs(fit(probe, masked_state(probe.state_dict(), group, kept)), inputs)
         try:
@@ -82,9 +82,9 @@ def _fault(
                 f"with {len(kept)} of {group.units} units the sliced network differs from the "
                 f"masked one by {difference:.2g} (outputs up to {scale:.2g})"
             )
-        error = max(error, difference / scale if scale else 0.0)
+        worst = max(worst, difference / scale if scale else 0.0)
         effect = max(effect, float((masked - full).abs().max()) / scale if scale else 0.0)
-    if len(group.choices) > 1 and effect <= 10 * error:
+    if len(group.choices) > 1 and effect <= 10 * worst:
         return "removing its units leaves the output unchanged, so it cannot be checked"
     return None
 

@@ -74,6 +74,4 @@ class SearchSpace:
 
     def named(self, widths: Sequence[int]) -> dict[str, int]:
         """Group name -> width."""
-        return {
-            group.name: int(width) for group, width in zip(self.groups, widths, strict=True)
-        }
+        return {group.name: int(width) for group, width in zip(self.groups, widths, strict=True)}

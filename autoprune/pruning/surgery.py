@@ -63,8 +63,7 @@ def fit(model: nn.Module, state: State, *, share: bool = False) -> nn.Module:
     if own.keys() != state.keys():
         missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         raise WeightsError(
-            f"this state does not fit {type(model).__name__}: missing {missing}, "
-            f"unexpected {extra}"
+            f"this state does not fit {type(model).__name__}: missing {missing}, unexpected {extra}"
         )
     # deepcopy takes what its memo holds instead of copying: the old weights are never duplicated.
     replaced: dict[int, object] = {}

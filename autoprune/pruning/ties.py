@@ -157,16 +157,16 @@ def _linear(module: nn.Module, is_output: bool) -> list[Place]:
     return _vectors(module, ("weight", "bias"), "output")
 
 
-def _batch_norm(module: nn.Module, is_output: bool) -> list[Place]:
+def _batch_norm(module: nn.Module, _is_output: bool) -> list[Place]:
     return _vectors(module, ("weight", "bias", "running_mean", "running_var"), "through")
 
 
-def _prelu(module: nn.Module, is_output: bool) -> list[Place]:
+def _prelu(module: nn.Module, _is_output: bool) -> list[Place]:
     shared = module.get_parameter("weight").numel() == 1
     return [] if shared else _vectors(module, ("weight",), "through")
 
 
-def _channel_map(module: nn.Module, is_output: bool) -> list[Place]:
+def _channel_map(_module: nn.Module, is_output: bool) -> list[Place]:
     return [Place("channel_map", 0, "output" if is_output else "values", {})]
 
 

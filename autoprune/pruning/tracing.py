@@ -112,7 +112,7 @@ def _enter(run: _Run, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]
 
 
 def _leave(run: _Run, name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
-    def leave(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def leave(module: nn.Module, _inputs: tuple[Any, ...], _output: Any) -> None:
         run.open.pop()
         if isinstance(module, PRODUCERS) and name not in run.layers:
             run.layers.append(name)
@@ -152,10 +152,10 @@ class _ChannelMapPruner(tp.pruner.function.BasePruningFunc):  # type: ignore[mis
         super().__init__()
         self._in_channels = in_channels
 
-    def prune_out_channels(self, layer: nn.Module, idxs: Sequence[int]) -> nn.Module:
+    def prune_out_channels(self, layer: nn.Module, _idxs: Sequence[int]) -> nn.Module:
         return layer
 
-    def prune_in_channels(self, layer: nn.Module, idxs: Sequence[int]) -> nn.Module:
+    def prune_in_channels(self, layer: nn.Module, _idxs: Sequence[int]) -> nn.Module:
         return layer
 
     def get_out_channels(self, layer: ChannelMap) -> int:

@@ -1,0 +1,57 @@
+"""Channel counts as functions of the groups' widths."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autoprune.pruning.space import SearchSpace
+
+
+@dataclass(frozen=True, order=True)
+class Channels:
+    """constant + sum of multiple * width over groups.
+
+    Args:
+        constant: channels no group prunes.
+        multiples: (position of the group in the search space, channels per unit), ascending.
+    """
+
+    constant: int
+    multiples: tuple[tuple[int, int], ...] = ()
+
+    def at(self, widths: Sequence[int]) -> int:
+        """The count at one schedule."""
+        return self.constant + sum(m * int(widths[group]) for group, m in self.multiples)
+
+    def plus(self, other: Channels) -> Channels:
+        """Both side by side, as in a concatenation."""
+        merged: dict[int, int] = defaultdict(int)
+        for group, multiple in (*self.multiples, *other.multiples):
+            merged[group] += multiple
+        return Channels(self.constant + other.constant, tuple(sorted(merged.items())))
+
+    def times(self, factor: int) -> Channels:
+        """Every channel ``factor`` times, as in a flatten."""
+        scaled = tuple((group, multiple * factor) for group, multiple in self.multiples)
+        return Channels(self.constant * factor, scaled)
+
+
+class TensorChannels:
+    """The sizes of a model's tensors as functions of the widths of a search space."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self._units = [group.units for group in space.groups]
+        self._places: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+        for position, group in enumerate(space.groups):
+            for place in group.slices:
+                if place.role != "values":
+                    key = (place.tensor, place.dim)
+                    self._places[key].append((position, place.index.shape[1]))
+
+    def of(self, tensor: str, dim: int, size: int) -> Channels:
+        """Size along ``dim`` of the tensor, which has ``size`` positions there when unpruned."""
+        multiples = self._places.get((tensor, dim), [])
+        pruned = sum(multiple * self._units[group] for group, multiple in multiples)
+        return Channels(size - pruned).plus(Channels(0, tuple(multiples)))

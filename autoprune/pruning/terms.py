@@ -1,0 +1,33 @@
+"""One operator of a network, as a term of its cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autoprune.pruning.channels import Channels
+from latency_tables.operators import Operator
+
+
+@dataclass(frozen=True)
+class Term:
+    """One operator of the network.
+
+    Args:
+        operator: at full width.
+        inputs, outputs: its channels.
+        layer: module name, for messages.
+        macs: multiply-adds per pair of input and output channel, or per channel where ``equal``.
+    """
+
+    operator: Operator
+    inputs: Channels
+    outputs: Channels
+    layer: str
+    macs: float = 0.0
+
+    @property
+    def equal(self) -> bool:
+        """Whether it has as many outputs as inputs by its nature."""
+        op = self.operator
+        depthwise = op.groups > 1 and op.groups == op.in_channels == op.out_channels
+        return depthwise or op.kind not in ("conv", "linear", "channel_map")
