@@ -1,0 +1,1 @@
+"""The trial database: what has been tried, kept so that a job can go on after any crash."""

@@ -1,0 +1,126 @@
+"""Jobs, and who holds them."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy import select, update
+
+from autoprune.errors import InputError, UnknownJobError
+from autoprune.trials import leases
+from autoprune.trials.models import Job, utc_now
+from autoprune.trials.records import JobRecord, JobState, Json, Lease
+from autoprune.trials.rows import job_record
+from autoprune.trials.store_base import StoreBase
+
+
+class JobStore(StoreBase):
+    """The part of the trial store that creates, finds and leases jobs."""
+
+    def create_job(
+        self, what: Json, what_hash: str, how: Json, environment: str, base: Json
+    ) -> str:
+        """Enter a job, queued and at stage ``search``; returns its id of eight hex digits."""
+        job = secrets.token_hex(4)
+        with self._database.write() as session:
+            while session.get(Job, job) is not None:
+                job = secrets.token_hex(4)
+            session.add(
+                Job(
+                    id=job,
+                    what=what,
+                    what_hash=what_hash,
+                    how=how,
+                    environment=environment,
+                    base=base,
+                    results={},
+                    state="queued",
+                    stage="search",
+                    timing_dependent=False,
+                    epoch=0,
+                    created=utc_now(),
+                )
+            )
+        return job
+
+    def job(self, id: str) -> JobRecord:
+        """A job by its id, or by the start of it where only one job's id starts so.
+
+        Raises:
+            UnknownJobError: no job's id starts so.
+            InputError: several jobs' ids do.
+        """
+        prefix = id.lower()
+        matches = Job.id.startswith(prefix, autoescape=True)
+        with self._database.read() as session:
+            rows = session.scalars(select(Job).where(matches).order_by(Job.id)).all() if id else []
+            exact = [row for row in rows if row.id == prefix]
+            if not rows:
+                raise UnknownJobError(id)
+            if len(rows) > 1 and not exact:
+                ids = ", ".join(row.id for row in rows)
+                raise InputError(f"{id!r} is the start of several jobs, {ids}: give more of it")
+            return job_record((exact or rows)[0])
+
+    def jobs(self) -> list[JobRecord]:
+        """All jobs, oldest first."""
+        with self._database.read() as session:
+            rows = session.scalars(select(Job).order_by(Job.created, Job.id))
+            return [job_record(row) for row in rows]
+
+    def request_state(self, job: str, desired: JobState) -> None:
+        """Wish that the job's driver pause or end it; the next acquisition drops the wish."""
+        with self._database.write() as session:
+            wish = update(Job).where(Job.id == job).values(desired_state=desired)
+            if session.execute(wish.returning(Job.id)).one_or_none() is None:
+                raise UnknownJobError(job)
+
+    def desired_state(self, job: str) -> JobState | None:
+        """The wish a driver has to follow, None when there is none."""
+        with self._database.read() as session:
+            row = session.execute(select(Job.desired_state).where(Job.id == job)).one_or_none()
+            if row is None:
+                raise UnknownJobError(job)
+            wish: JobState | None = row.desired_state
+            return wish
+
+    def acquire(
+        self,
+        job: str,
+        owner: str,
+        ttl_s: float,
+        *,
+        steal: bool = False,
+        steal_from: str | None = None,
+    ) -> Lease:
+        """Take the right to write to a job; the job is then running, unless it is finished.
+
+        Args:
+            job: its full id.
+            owner: a name that no other driver has.
+            ttl_s: seconds until the lease expires, unless renewed.
+            steal: take it from whoever holds it.
+            steal_from: take it from this owner, who is known to be gone, and from no other: two
+                drivers that saw the same one die cannot take the job from each other.
+
+        Raises:
+            LeaseLostError: another driver holds a lease that has not expired.
+            UnknownJobError: no such job.
+        """
+        with self._database.write() as session:
+            return leases.take(session, job, owner, ttl_s, steal, steal_from)
+
+    def renew(self, lease: Lease, ttl_s: float) -> None:
+        """Keep the lease for ``ttl_s`` more seconds; raises LeaseLostError when it is lost."""
+        with self._database.write() as session:
+            leases.prolong(session, lease, ttl_s)
+
+    def release(self, lease: Lease) -> None:
+        """Give the job back; a running one is then paused. A lost lease is no error here."""
+        with self._database.write() as session:
+            leases.end(session, lease)
+
+    def holder(self, job: str) -> str | None:
+        """Who holds the job now, None when nobody does."""
+        with self._database.read() as session:
+            return leases.holder(session, job)
