@@ -43,7 +43,11 @@ def measuring_lock(
     descriptor = _open(path or default_lock_path())
     try:
         _acquire(descriptor, timeout_s, on_wait)
-        yield
+        try:
+            yield
+        finally:
+            # Closing is not enough: a child forked meanwhile has the descriptor too.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
 

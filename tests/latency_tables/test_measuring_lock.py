@@ -70,3 +70,16 @@ def test_a_free_lock_is_taken_at_once_and_can_be_taken_again(tmp_path: Path) -> 
     (tmp_path / "lock").chmod(0o444)
     with measuring_lock(0, path=tmp_path / "lock"):
         pass
+
+
+def test_a_child_forked_meanwhile_does_not_keep_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    fork = multiprocessing.get_context("fork")
+    release = fork.Event()
+    with measuring_lock(path=path):
+        child = fork.Process(target=release.wait, args=(20,))
+        child.start()
+    with measuring_lock(timeout_s=0, path=path):
+        release.set()
+    child.join(20)
+    assert child.exitcode == 0
