@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits as load_bundled_digits
 
 from autoprune.data.dataset import Augmentation, Dataset, Split
 from autoprune.data.source import Source
@@ -18,6 +17,9 @@ BRIGHTEST = 16.0
 
 def load_digits(source: Source) -> Dataset:
     """1,000 training, 400 validation and 397 test images, stratified, always the same ones."""
+    # Imported here: it takes a second, which every process of a job on other data would pay.
+    from sklearn.datasets import load_digits as load_bundled_digits
+
     source.check_options()
     bundled = load_bundled_digits()
     pixels = np.rint(bundled.images * (255.0 / BRIGHTEST)).astype(np.uint8)

@@ -12,7 +12,7 @@ from torch import nn
 
 from autoprune.data.dataset import Dataset
 from autoprune.data.seeding import isolated_randomness
-from autoprune.errors import AutopruneError, WeightsError
+from autoprune.errors import AutopruneError
 from autoprune.evaluation.batches import TrainingBatches, derive_seed
 from autoprune.evaluation.checkpoint import pack, unpack
 from autoprune.evaluation.contract import (
@@ -91,23 +91,13 @@ class NetworkEvaluator:
         state: Mapping[str, torch.Tensor] = self._state
         parent: Kept | None = None
         if request.start is not None:
-            sliced, parent, _ = unpack(request.start)
+            state, parent, _ = unpack(request.start)
             if parent is not None:
-                self._check_within(request.widths, parent)
-                state = expand(sliced, self._state, self._space, parent)
-            else:
-                state = sliced
+                state = expand(state, self._state, self._space, parent)
+        # Refuses widths above the parent's: a start may only be pruned further.
         kept = choose_units(self._criterion, state, self._space, request.widths, within=parent)
         model = prune(self._base, self._space, kept, state)
         return channels_last(model), kept
-
-    def _check_within(self, widths: Mapping[str, int], parent: Kept) -> None:
-        for name, width in widths.items():
-            if width > len(parent[name]):
-                raise WeightsError(
-                    f"group {name!r}: width {width} asked for, but the weights to start from "
-                    f"have {len(parent[name])} units left: a start may only be pruned further"
-                )
 
     def _fit(self, model: nn.Module, fidelity: Fidelity) -> None:
         """Finetune, then recalibrate once.
