@@ -7,7 +7,7 @@ from torch import nn
 
 from autoprune.models.residual import initialise, stage
 
-_WIDTHS = (32, 64, 128)
+_WIDTHS = (48, 96, 192)
 _BLOCKS = 2
 
 

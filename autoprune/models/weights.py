@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -16,6 +14,17 @@ from autoprune.errors import WeightsError
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights", "state_dict_ema")
 _SHOWN = 5
+
+
+def _read_torch(path: Path) -> object:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+_READERS: dict[str, Callable[[Path], object]] = {
+    ".safetensors": load_file,
+    ".pt": _read_torch,
+    ".pth": _read_torch,
+}
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -52,19 +61,19 @@ def state_hash(state: Mapping[str, torch.Tensor]) -> str:
 def _read(path: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise WeightsError(f"no weights file {str(path)!r}")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        if path.suffix in (".pt", ".pth"):
-            return _unwrap(torch.load(path, map_location="cpu", weights_only=True), path)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    reader = _READERS.get(path.suffix)
+    if reader is None:
         raise WeightsError(
-            f"weights {str(path)!r} cannot be read: {error}. Save a plain state dict, with "
-            "safetensors or torch.save(model.state_dict(), path)"
+            f"weights {str(path)!r}: expected a .safetensors, .pt or .pth file, got {path.suffix!r}"
+        )
+    try:
+        loaded = reader(path)
+    except Exception as error:  # a torn file raises whatever its reader stumbles over
+        raise WeightsError(
+            f"weights {str(path)!r} cannot be read ({type(error).__name__}: {error}). Save a plain "
+            "state dict, with safetensors or torch.save(model.state_dict(), path)"
         ) from error
-    raise WeightsError(
-        f"weights {str(path)!r}: expected a .safetensors, .pt or .pth file, got {path.suffix!r}"
-    )
+    return _unwrap(loaded, path)
 
 
 def _unwrap(loaded: object, path: Path) -> dict[str, torch.Tensor]:
