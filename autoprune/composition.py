@@ -36,20 +36,18 @@ from autoprune.jobs.lease import acquire, heartbeat
 from autoprune.jobs.measuring import Bench
 from autoprune.jobs.planning import Plan, make_plan
 from autoprune.jobs.runner import LaterStages, run_job
-from autoprune.jobs.subject import Subject, load_subject
-from autoprune.jobs.tables import PricedTable, obtain, pinned
+from autoprune.jobs.subject import Subject, load_subject, make_subject
+from autoprune.jobs.tables import PricedTable, measure_table, obtain, pinned, with_calibration
+from autoprune.models.registry import build_model, default_input_shape
 from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.surgery import prune
-from autoprune.spec import JobSpec, make_spec
+from autoprune.spec import IN_MEMORY, JobSpec, make_spec
 from autoprune.trials.artifacts import ArtifactFolder
-from autoprune.trials.engine import connect
+from autoprune.trials.engine import connect, default_artifacts
 from autoprune.trials.records import JobRecord, Json, Lease
 from autoprune.trials.store import TrialStore
 from autoprune.trials.table_store import TableStore
 from searchers.registry import searcher_names
-
-IN_MEMORY = "<in memory>"
-"""What a spec names a model or dataset that came as a Python object."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +58,15 @@ class Stores:
     tables: TableStore
 
 
-def open_stores(db: str, artifacts: str | None = None) -> Stores:
-    """Open (and create, where it is missing) the database and the artifact folder beside it."""
-    engine = connect(db)
-    folder = ArtifactFolder(Path(artifacts) if artifacts else default_artifacts(db))
+def open_stores(db: str, artifacts: str | None = None, *, create: bool = True) -> Stores:
+    """Open the database and the artifact folder beside it.
+
+    Args:
+        create: make a database that is missing; otherwise that is an InputError.
+    """
+    engine = connect(db, create=create)
+    folder = ArtifactFolder(Path(artifacts) if artifacts else default_artifacts(engine))
     return Stores(TrialStore(engine, folder), TableStore(engine))
-
-
-def default_artifacts(db: str) -> Path:
-    """The artifact folder of a database: beside a SQLite file, in the working folder otherwise."""
-    path = db.removeprefix("sqlite:///")
-    if "://" in path:
-        return Path("autoprune.artifacts").absolute()
-    return Path(path).with_suffix(".artifacts").absolute()
 
 
 def submit(
@@ -100,9 +94,16 @@ def submit(
     }
     what = plan.what()
     job = stores.trials.create_job(what, hash_of(what), how, environment, base)
-    progress("submitted", {"job": job, "groups": len(subject.space.groups),
-                           "left_out": [asdict(item) for item in subject.space.left_out],
-                           "base": base, "limits": plan.limits})
+    progress(
+        "submitted",
+        {
+            "job": job,
+            "groups": len(subject.space.groups),
+            "left_out": [asdict(item) for item in subject.space.left_out],
+            "base": base,
+            "limits": plan.limits,
+        },
+    )
     return stores, job, plan
 
 
@@ -132,7 +133,8 @@ def reopen(
     if hash_of(what) != job.what_hash:
         changed = sorted(key for key in what if what[key] != job.what.get(key))
         raise EnvironmentMismatchError(
-            f"job {job.id} is not what it was: {', '.join(changed)} changed since it was submitted. "
+            f"job {job.id} is not what it was: {', '.join(changed)} changed since it was "
+            "submitted. "
             "Restore them, or start a new job: evaluations that still apply are reused"
         )
     return plan
@@ -249,7 +251,8 @@ def check_device(spec: JobSpec, priced: PricedTable) -> None:
         device = priced.table.context.device
         raise InputError(
             f"table {priced.table.hash[:12]} was measured on another device ({device.processor}): "
-            "what is exported cannot be measured here. Pass --unmeasured to export it as predicted, "
+            "what is exported cannot be measured here. Pass --unmeasured to export it as "
+            "predicted, "
             "and run 'autoprune verify' on the device"
         )
 
@@ -258,8 +261,10 @@ def _check_environment(job: JobRecord, spec: JobSpec, accept: bool) -> None:
     here = environment_fingerprint(spec.train_threads)
     if here != job.environment and not accept:
         raise EnvironmentMismatchError(
-            f"job {job.id} was started under {job.environment!r}, this is {here!r}: scores would not "
-            "be the same to the bit. Resume where it was started, or pass --accept-environment: the "
+            f"job {job.id} was started under {job.environment!r}, this is {here!r}: scores would "
+            "not "
+            "be the same to the bit. Resume where it was started, or pass --accept-environment: "
+            "the "
             "job is then marked timing_dependent"
         )
 
@@ -280,3 +285,43 @@ def _base(plan: Plan) -> Json:
         "margin": plan.margin,
         "layers": describe_layers(subject.model, subject.space),
     }
+
+
+def measure(
+    spec: JobSpec, classes: int, shape: tuple[int, ...] | None, progress: Progress
+) -> PricedTable:
+    """Measure and calibrate a table for a network that needs no data."""
+    subject = _bare_subject(spec, classes, shape, progress)
+    tables = open_stores(spec.db, spec.artifacts).tables
+    table = measure_table(spec, subject, tables, progress)
+    return with_calibration(subject, table, tables, progress)
+
+
+def check_table(
+    spec: JobSpec, classes: int, shape: tuple[int, ...] | None, progress: Progress
+) -> PricedTable:
+    """Calibrate a table again on whole networks: a record of its own, the newest one counts."""
+    subject = _bare_subject(spec, classes, shape, progress)
+    tables = open_stores(spec.db, spec.artifacts).tables
+    priced = obtain(spec, subject, tables, progress)
+    check_device(spec, priced)
+    return with_calibration(subject, priced.table, tables, progress, again=True)
+
+
+def tables_of(db: str) -> TableStore | None:
+    """The tables of a database, or None where there is no such database."""
+    if "://" not in db and not Path(db).exists():
+        return None
+    return open_stores(db).tables
+
+
+def _bare_subject(
+    spec: JobSpec, classes: int, shape: tuple[int, ...] | None, progress: Progress
+) -> Subject:
+    shape = shape or default_input_shape(spec.model)
+    if shape is None:
+        raise InputError(
+            f"the input shape of {spec.model} is not known: give it, as in --input 3x224x224"
+        )
+    model = build_model(spec.model, classes=classes, input_shape=shape)
+    return make_subject(spec, model, None, shape, progress)

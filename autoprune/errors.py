@@ -2,7 +2,7 @@
 
 * AutopruneError
     * InputError                 exit code 2: something the user gave cannot be used
-        * UnknownNameError       no model, data, searcher, runtime... of that name; lists what there is
+        * UnknownNameError       no model, data, searcher... of that name; lists what there is
         * WeightsError           weights that do not fit the model; names the keys
         * DataError              a folder without classes, a broken image, wrong shapes
         * ModelError             a model that cannot be traced or pruned; names the layer

@@ -13,6 +13,8 @@ from autoprune.errors import InputError
 
 DEFAULT_MODEL = "autoprune:digits_cnn"
 DEFAULT_DATA = "digits"
+IN_MEMORY = "<in memory>"
+"""What a spec names a model or dataset that came as a Python object."""
 
 
 def _as_list(value: object) -> object:
@@ -100,7 +102,7 @@ class JobSpec(_Strict):
 
     @property
     def is_default_job(self) -> bool:
-        """Whether this is the embedded default: its network is trained when no weights are given."""
+        """Whether this is the embedded default, whose network the job trains itself."""
         return self.model == DEFAULT_MODEL and self.data == DEFAULT_DATA and self.weights is None
 
     @property
@@ -137,7 +139,9 @@ def make_spec(values: dict[str, Any], source: str = "the job") -> JobSpec:
         for item in error.errors():
             where = ".".join(str(part) for part in item["loc"])
             if item["type"] == "extra_forbidden":
-                lines.append(f"unknown field {where!r}; fields are: {', '.join(JobSpec.model_fields)}")
+                lines.append(
+                    f"unknown field {where!r}; fields are: {', '.join(JobSpec.model_fields)}"
+                )
             else:
                 lines.append(f"{where}: {item['msg']}, got {item['input']!r}")
         raise InputError(f"{source} cannot be used: " + "; ".join(lines)) from None
@@ -157,5 +161,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise InputError(f"the job file {path} must hold fields such as 'budget: 50%', got a {type(values).__name__}")
+        raise InputError(
+            f"the job file {path} must hold fields such as 'budget: 50%', got a "
+            f"{type(values).__name__}"
+        )
     return values

@@ -25,13 +25,31 @@ def compare(
         return
     print_table(
         "jobs",
-        ["job", "searcher", "trials", "budget", "base", "after search", "after finetune",
-         "measured", "of base", "trial time"],
         [
-            [row["job"], row["searcher"], row["trials"], row["budget"], percent(row["accuracy_base"]),
-             percent(row["accuracy_after_search"]), percent(row["accuracy_after_finetune"]),
-             milliseconds(row["measured_latency_s"]), percent(row["measured_ratio"]),
-             f"{row['seconds_per_trial']:.1f} s" if row["seconds_per_trial"] else "-"]
+            "job",
+            "searcher",
+            "trials",
+            "budget",
+            "base",
+            "after search",
+            "after finetune",
+            "measured",
+            "of base",
+            "trial time",
+        ],
+        [
+            [
+                row["job"],
+                row["searcher"],
+                row["trials"],
+                row["budget"],
+                percent(row["accuracy_base"]),
+                percent(row["accuracy_after_search"]),
+                percent(row["accuracy_after_finetune"]),
+                milliseconds(row["measured_latency_s"]),
+                percent(row["measured_ratio"]),
+                f"{row['seconds_per_trial']:.1f} s" if row["seconds_per_trial"] else "-",
+            ]
             for row in rows
         ],
     )

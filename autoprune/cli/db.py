@@ -6,8 +6,8 @@ import typer
 
 from autoprune.cli.options import DEFAULT_DB, Db
 from autoprune.cli.output import say
-from autoprune.trials.engine import connect
-from autoprune.trials.migrations import upgrade as run_migrations
+from autoprune.trials.engine import open_engine
+from autoprune.trials.migration import upgrade as run_migrations
 
 app = typer.Typer(help="Care of the trial database.", no_args_is_help=True)
 
@@ -20,5 +20,5 @@ def database() -> None:
 @app.command("upgrade")
 def upgrade(db: Db = DEFAULT_DB) -> None:
     """Bring a database to the newest revision of its tables."""
-    run_migrations(connect(db))
+    run_migrations(open_engine(db, create=False))
     say(f"{db} is at the newest revision")

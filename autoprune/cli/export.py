@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from autoprune import composition, exporting
+from autoprune import composition
 from autoprune.cli.options import DEFAULT_DB, Artifacts, AsJson, Db, Job
 from autoprune.cli.output import print_json, results
 from autoprune.cli.progress import shown_progress
+from autoprune.jobs.packaging import bundle_files, check_finished, export_job
 
 
 def export(
@@ -18,17 +19,19 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="Folder to write the bundle to.")],
     db: Db = DEFAULT_DB,
     artifacts: Artifacts = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older bundle.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an older bundle.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write schedule.json, the pruned network's weights and ONNX file, and a report."""
     stores = composition.open_stores(db, artifacts, create=False)
     record = stores.trials.job(job)
-    exporting.check_finished(record)
+    check_finished(record)
     with shown_progress(record.what["trials"]) as progress:
         plan = composition.reopen(stores, record.id, progress, {}, accept_environment=True)
-        exporting.export_job(stores, record.id, plan, out, overwrite=overwrite)
-    files = exporting.bundle_files(out)
+        export_job(stores.trials, record.id, plan, out, overwrite=overwrite)
+    files = bundle_files(out)
     if as_json:
         print_json(files)
     else:

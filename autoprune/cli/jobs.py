@@ -11,10 +11,17 @@ def jobs(db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
     """List the jobs, newest last."""
     stores = composition.open_stores(db, create=False)
     rows = [
-        {"job": job.id, "state": job.state, "searcher": job.what["searcher"], "created": job.created}
+        {
+            "job": job.id,
+            "state": job.state,
+            "searcher": job.what["searcher"],
+            "created": job.created,
+        }
         for job in stores.trials.jobs()
     ]
     if as_json:
         print_json(rows)
     else:
-        print_table("jobs", ["job", "state", "searcher", "created"], [list(r.values()) for r in rows])
+        print_table(
+            "jobs", ["job", "state", "searcher", "created"], [list(r.values()) for r in rows]
+        )

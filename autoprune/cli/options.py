@@ -7,12 +7,16 @@ from typing import Annotated
 import typer
 
 Db = Annotated[
-    str, typer.Option("--db", help="Trial database: a SQLite file or a postgresql:// URL.",
-                      envvar="AUTOPRUNE_DB")
+    str,
+    typer.Option(
+        "--db", help="Trial database: a SQLite file or a postgresql:// URL.", envvar="AUTOPRUNE_DB"
+    ),
 ]
 Artifacts = Annotated[
-    str | None, typer.Option("--artifacts", help="Folder of the weights that trials leave.",
-                             envvar="AUTOPRUNE_ARTIFACTS")
+    str | None,
+    typer.Option(
+        "--artifacts", help="Folder of the weights that trials leave.", envvar="AUTOPRUNE_ARTIFACTS"
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
 Out = Annotated[str | None, typer.Option("--out", help="Folder to write the bundle to.")]

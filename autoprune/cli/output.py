@@ -61,8 +61,13 @@ def print_job(shown: Json, bundle: dict[str, str] | None = None) -> None:
         "keep ratio of each layer",
         ["layer", "type", "in", "out", "keep ratio"],
         [
-            [name, layer["type"], _change(layer["in_channels"]), _change(layer["out_channels"]),
-             f"{layer['keep_ratio']:.2f}"]
+            [
+                name,
+                layer["type"],
+                _change(layer["in_channels"]),
+                _change(layer["out_channels"]),
+                f"{layer['keep_ratio']:.2f}",
+            ]
             for name, layer in best["layers"].items()
         ],
     )
@@ -76,18 +81,32 @@ def _before_after(base: Json, best: Json, final: Json | None) -> list[list[str]]
         for split in ("validation", "test"):
             accuracy = final["accuracy"][split]
             rows.append(
-                [f"{split} accuracy", percent(accuracy["before"]),
-                 percent(accuracy["after_search"]), percent(accuracy["after"])]
+                [
+                    f"{split} accuracy",
+                    percent(accuracy["before"]),
+                    percent(accuracy["after_search"]),
+                    percent(accuracy["after"]),
+                ]
             )
     else:
-        rows.append(["validation accuracy", percent(base["accuracy"]), percent(best["accuracy"]), "-"])
+        rows.append(
+            ["validation accuracy", percent(base["accuracy"]), percent(best["accuracy"]), "-"]
+        )
     measured = best["measured_latency_s"]
     return [
         *rows,
-        ["measured latency", milliseconds(base["measured_latency_s"]), milliseconds(measured),
-         milliseconds(measured)],
-        ["predicted latency", milliseconds(base["predicted_latency_s"]),
-         milliseconds(best["predicted_latency_s"]), milliseconds(best["predicted_latency_s"])],
+        [
+            "measured latency",
+            milliseconds(base["measured_latency_s"]),
+            milliseconds(measured),
+            milliseconds(measured),
+        ],
+        [
+            "predicted latency",
+            milliseconds(base["predicted_latency_s"]),
+            milliseconds(best["predicted_latency_s"]),
+            milliseconds(best["predicted_latency_s"]),
+        ],
         ["MACs", f"{base['macs']:,}", f"{best['macs']:,}", f"{best['macs']:,}"],
         ["parameters", f"{base['params']:,}", f"{best['params']:,}", f"{best['params']:,}"],
     ]

@@ -16,9 +16,13 @@ def resume(
     job: Job,
     db: Db = DEFAULT_DB,
     artifacts: Artifacts = None,
-    workers: Annotated[int | None, typer.Option("--workers", help="Processes that score trials.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes that score trials.")
+    ] = None,
     executor: Annotated[str | None, typer.Option("--executor", help="local or ray.")] = None,
-    address: Annotated[str | None, typer.Option("--address", help="Of a running Ray cluster.")] = None,
+    address: Annotated[
+        str | None, typer.Option("--address", help="Of a running Ray cluster.")
+    ] = None,
     accept_environment: Annotated[
         bool, typer.Option("--accept-environment", help="Go on although scores may differ here.")
     ] = False,
@@ -27,8 +31,12 @@ def resume(
 ) -> None:
     """Go on with a job that was stopped or killed; a finished one gets no new trial."""
     given: dict[str, Any] = {
-        "db": db, "artifacts": artifacts, "workers": workers, "executor": executor,
-        "address": address, "out": out,
+        "db": db,
+        "artifacts": artifacts,
+        "workers": workers,
+        "executor": executor,
+        "address": address,
+        "out": out,
     }
     overrides = {key: value for key, value in given.items() if value is not None}
     stores = composition.open_stores(db, artifacts, create=False)

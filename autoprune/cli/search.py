@@ -8,10 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from autoprune import composition, exporting
+from autoprune import composition
 from autoprune.cli.options import AsJson, Out
 from autoprune.cli.output import print_job, print_json, say
 from autoprune.cli.progress import shown_progress
+from autoprune.jobs.context import Progress
+from autoprune.jobs.packaging import bundle_files, export_job
+from autoprune.jobs.planning import Plan
 from autoprune.jobs.summary import summarise_job
 from autoprune.spec import JobSpec, load_spec
 
@@ -26,39 +29,101 @@ def _option(*names: str, help: str, **more: Any) -> Any:
 
 def search(
     job_file: Annotated[Path | None, typer.Argument(metavar="[JOB.yaml]", help="Job file.")] = None,
-    model: Annotated[Text, _option("--model", help="autoprune:NAME, torchvision:NAME, package.module:factory or file.py:factory.")] = None,
-    weights: Annotated[Text, _option("--weights", help="Trained weights (.safetensors, .pt).")] = None,
-    data: Annotated[Text, _option("--data", help="digits, cifar10:ROOT, imagefolder:DIR or a factory.")] = None,
-    budget: Annotated[list[str] | None, _option("--budget", help="50%, 8ms, macs=20M, params=50%; may be given several times.")] = None,
-    searcher: Annotated[Text, _option("--searcher", help="amc, legr, netadapt, tpe, random or uniform.")] = None,
+    model: Annotated[
+        Text,
+        _option(
+            "--model",
+            help="autoprune:NAME, torchvision:NAME, package.module:factory or file.py:factory.",
+        ),
+    ] = None,
+    weights: Annotated[
+        Text, _option("--weights", help="Trained weights (.safetensors, .pt).")
+    ] = None,
+    data: Annotated[
+        Text, _option("--data", help="digits, cifar10:ROOT, imagefolder:DIR or a factory.")
+    ] = None,
+    budget: Annotated[
+        list[str] | None,
+        _option("--budget", help="50%, 8ms, macs=20M, params=50%; may be given several times."),
+    ] = None,
+    searcher: Annotated[
+        Text, _option("--searcher", help="amc, legr, netadapt, tpe, random or uniform.")
+    ] = None,
     trials: Annotated[Int, _option("--trials", help="Schedules to try.")] = None,
     seed: Annotated[Int, _option("--seed", help="Of the search and of every score.")] = None,
-    lookahead: Annotated[Int, _option("--lookahead", help="Suggestions outstanding at once; part of the job.")] = None,
+    lookahead: Annotated[
+        Int, _option("--lookahead", help="Suggestions outstanding at once; part of the job.")
+    ] = None,
     runtime: Annotated[Text, _option("--runtime", help="onnxruntime or torch.")] = None,
-    batch: Annotated[Int, _option("--batch", help="Images per inference the latency is of.")] = None,
+    batch: Annotated[
+        Int, _option("--batch", help="Images per inference the latency is of.")
+    ] = None,
     threads: Annotated[Int, _option("--threads", help="Threads of an inference.")] = None,
-    table: Annotated[Text, _option("--table", help="File or hash of a measured latency table.")] = None,
-    criterion: Annotated[Text, _option("--criterion", help="What ranks the channels of a group.")] = None,
-    ignore: Annotated[list[str] | None, _option("--ignore", help="Pattern of layers to leave alone; may be given several times.")] = None,
-    divisor: Annotated[Int, _option("--divisor", help="Keep multiples of this many channels.")] = None,
-    min_keep: Annotated[Float, _option("--min-keep", help="Smallest keep ratio of a group.")] = None,
-    metric: Annotated[Text, _option("--metric", help="loss, accuracy or package.module:function.")] = None,
-    maximize: Annotated[bool | None, _option("--maximize/--minimize", help="Direction of the metric.")] = None,
+    table: Annotated[
+        Text, _option("--table", help="File or hash of a measured latency table.")
+    ] = None,
+    criterion: Annotated[
+        Text, _option("--criterion", help="What ranks the channels of a group.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        _option("--ignore", help="Pattern of layers to leave alone; may be given several times."),
+    ] = None,
+    divisor: Annotated[
+        Int, _option("--divisor", help="Keep multiples of this many channels.")
+    ] = None,
+    min_keep: Annotated[
+        Float, _option("--min-keep", help="Smallest keep ratio of a group.")
+    ] = None,
+    metric: Annotated[
+        Text, _option("--metric", help="loss, accuracy or package.module:function.")
+    ] = None,
+    maximize: Annotated[
+        bool | None, _option("--maximize/--minimize", help="Direction of the metric.")
+    ] = None,
     steps: Annotated[Int, _option("--steps", help="Finetune steps of one trial.")] = None,
     batch_size: Annotated[Int, _option("--batch-size", help="Images per finetune step.")] = None,
-    learning_rate: Annotated[Float, _option("--learning-rate", help="Of a trial's finetune.")] = None,
-    validation_images: Annotated[Int, _option("--validation-images", help="Scored per trial; 0 is all.")] = None,
-    teacher: Annotated[Float, _option("--teacher", help="Weight of distillation from the unpruned network.")] = None,
-    race_steps: Annotated[Int, _option("--race-steps", help="Finetune steps of each finalist.")] = None,
-    finetune_epochs: Annotated[Int, _option("--finetune-epochs", help="Of the chosen network, at the end.")] = None,
-    finetune_learning_rate: Annotated[Float, _option("--finetune-learning-rate", help="Of the final finetune.")] = None,
-    train_threads: Annotated[Int, _option("--train-threads", help="Threads of one training process; scores depend on it.")] = None,
-    workers: Annotated[Int, _option("--workers", help="Processes that score trials (default: one per core).")] = None,
+    learning_rate: Annotated[
+        Float, _option("--learning-rate", help="Of a trial's finetune.")
+    ] = None,
+    validation_images: Annotated[
+        Int, _option("--validation-images", help="Scored per trial; 0 is all.")
+    ] = None,
+    teacher: Annotated[
+        Float, _option("--teacher", help="Weight of distillation from the unpruned network.")
+    ] = None,
+    race_steps: Annotated[
+        Int, _option("--race-steps", help="Finetune steps of each finalist.")
+    ] = None,
+    finetune_epochs: Annotated[
+        Int, _option("--finetune-epochs", help="Of the chosen network, at the end.")
+    ] = None,
+    finetune_learning_rate: Annotated[
+        Float, _option("--finetune-learning-rate", help="Of the final finetune.")
+    ] = None,
+    train_threads: Annotated[
+        Int,
+        _option("--train-threads", help="Threads of one training process; scores depend on it."),
+    ] = None,
+    workers: Annotated[
+        Int, _option("--workers", help="Processes that score trials (default: one per core).")
+    ] = None,
     executor: Annotated[Text, _option("--executor", help="local or ray.")] = None,
     address: Annotated[Text, _option("--address", help="Of a running Ray cluster.")] = None,
-    db: Annotated[Text, _option("--db", help="SQLite file or postgresql:// URL.", envvar="AUTOPRUNE_DB")] = None,
-    artifacts: Annotated[Text, _option("--artifacts", help="Folder of the weights that trials leave.", envvar="AUTOPRUNE_ARTIFACTS")] = None,
-    unmeasured: Annotated[bool | None, _option("--unmeasured", help="Export as predicted: the device is elsewhere.")] = None,
+    db: Annotated[
+        Text, _option("--db", help="SQLite file or postgresql:// URL.", envvar="AUTOPRUNE_DB")
+    ] = None,
+    artifacts: Annotated[
+        Text,
+        _option(
+            "--artifacts",
+            help="Folder of the weights that trials leave.",
+            envvar="AUTOPRUNE_ARTIFACTS",
+        ),
+    ] = None,
+    unmeasured: Annotated[
+        bool | None, _option("--unmeasured", help="Export as predicted: the device is elsewhere.")
+    ] = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,8 +139,8 @@ def search(
 def finish(
     stores: composition.Stores,
     job: str,
-    plan: composition.Plan,
-    progress: composition.Progress,
+    plan: Plan,
+    progress: Progress,
     spec: JobSpec,
     accept_environment: bool = False,
 ) -> None:
@@ -84,9 +149,12 @@ def finish(
         composition.run(stores, job, plan, progress, accept_environment)
         out = bundle_folder(spec, job)
         if not out.exists():
-            exporting.export_job(stores, job, plan, out)
+            export_job(stores.trials, job, plan, out)
     except KeyboardInterrupt:
-        say(f"interrupted; what was scored is kept. Resume with:\nautoprune resume {job} --db {spec.db}")
+        say(
+            f"interrupted; what was scored is kept. Resume with:\nautoprune resume {job} --db "
+            f"{spec.db}"
+        )
         sys.exit(130)
 
 
@@ -96,7 +164,7 @@ def report(stores: composition.Stores, job: str, spec: JobSpec, as_json: bool) -
     if as_json:
         print_json(shown)
     else:
-        print_job(shown, exporting.bundle_files(bundle_folder(spec, job)))
+        print_job(shown, bundle_files(bundle_folder(spec, job)))
 
 
 def bundle_folder(spec: JobSpec, job: str) -> Path:

@@ -19,10 +19,16 @@ def trials(job: Job, db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
         f"trials of {job}",
         ["trial", "purpose", "state", "score", "accuracy", "predicted", "seconds", "error"],
         [
-            [row["index"], row["purpose"], row["state"],
-             None if row["score"] is None else f"{row['score']:.4f}", percent(row["accuracy"]),
-             milliseconds(row["predicted_latency_s"]),
-             None if row["seconds"] is None else f"{row['seconds']:.1f}", row["error"]]
+            [
+                row["index"],
+                row["purpose"],
+                row["state"],
+                None if row["score"] is None else f"{row['score']:.4f}",
+                percent(row["accuracy"]),
+                milliseconds(row["predicted_latency_s"]),
+                None if row["seconds"] is None else f"{row['seconds']:.1f}",
+                row["error"],
+            ]
             for row in rows
         ],
     )

@@ -60,8 +60,14 @@ class WinnerFinetuner:
             return context.store.get_artifact(sha)
         # Deleted by hand or shared with a job that was: the same evaluation gives the same bytes.
         again = Evaluations(context).run(
-            Task("chosen", chosen.evaluation_key, chosen.widths, context.race,
-                 want_weights=True, fresh=True)
+            Task(
+                "chosen",
+                chosen.evaluation_key,
+                chosen.widths,
+                context.race,
+                want_weights=True,
+                fresh=True,
+            )
         )
         return context.store.get_artifact(again.weights or "")
 
@@ -74,9 +80,7 @@ class WinnerFinetuner:
 
         def on_epoch(epoch: int, checkpoint: bytes | None, loss: float) -> None:
             nonlocal previous
-            context.progress(
-                "finetune", {"epoch": epoch, "epochs": self.plan.epochs, "loss": loss}
-            )
+            context.progress("finetune", {"epoch": epoch, "epochs": self.plan.epochs, "loss": loss})
             if checkpoint is None:
                 return
             saved = store.put_artifact(checkpoint, "finetune checkpoint")
@@ -102,8 +106,11 @@ class WinnerFinetuner:
     def _base_test(self, context: SearchContext) -> float | None:
         """The test split is evaluated once per (weights, data), and remembered."""
         key = hash_of(
-            {"test of": self.subject.weights_hash, "data": self.subject.data.digest,
-             "environment": context.job.environment}
+            {
+                "test of": self.subject.weights_hash,
+                "data": self.subject.data.digest,
+                "environment": context.job.environment,
+            }
         )
         stored = context.store.evaluation(key)
         if stored is not None:

@@ -30,8 +30,12 @@ def history_digest(trials: Sequence[TrialRecord], tells: int, metric: Metric) ->
     told = []
     for trial in trials[:tells]:
         outcome = outcome_of(trial, metric)
-        told.append([value.hex() if value is not None else None
-                     for value in (outcome.loss, outcome.accuracy)])
+        told.append(
+            [
+                value.hex() if value is not None else None
+                for value in (outcome.loss, outcome.accuracy)
+            ]
+        )
     return hash_of({"asked": asked, "told": told})
 
 
@@ -39,7 +43,7 @@ def take(searcher: Searcher, tells: int, history: str) -> Checkpoint:
     """The searcher's state as a record of the database."""
     state = searcher.state()
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **dict(state.arrays))  # type: ignore[arg-type]
+    np.savez(buffer, allow_pickle=False, **dict(state.arrays))
     header = {
         "searcher": state.searcher,
         "version": state.version,

@@ -9,7 +9,11 @@ import torch
 from autoprune.pruning.space import SearchSpace
 from autoprune.trials.records import Json
 
-_TYPES = {torch.nn.Conv2d: "conv", torch.nn.Linear: "linear", torch.nn.ConvTranspose2d: "conv_transpose"}
+_TYPES = {
+    torch.nn.Conv2d: "conv",
+    torch.nn.Linear: "linear",
+    torch.nn.ConvTranspose2d: "conv_transpose",
+}
 
 
 def describe_layers(model: torch.nn.Module, space: SearchSpace) -> Json:

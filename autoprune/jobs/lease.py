@@ -43,8 +43,8 @@ def _started(pid: int) -> str:
 def acquire(store: TrialStore, job: str) -> Lease:
     """Take the job, also from a driver of this host that was killed; the epoch fences it off."""
     holder = store.holder(job)
-    steal = holder is not None and owner_is_gone(holder)
-    return store.acquire(job, owner_name(), LEASE_S, steal=steal)
+    gone = holder if holder is not None and owner_is_gone(holder) else None
+    return store.acquire(job, owner_name(), LEASE_S, steal_from=gone)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from autoprune.errors import BudgetInfeasibleError
 from autoprune.jobs.context import Progress
 from autoprune.trials.records import FinalistRecord, Json
 from latency_tables.lock import measuring_lock
-from latency_tables.measuring import interleaved_times, ratio_to_first
+from latency_tables.measuring import ratio_to_first
 from latency_tables.runtimes import runtime
 
 ROUNDS = 60
@@ -48,7 +48,7 @@ class Bench:
             for network in networks
         ]
         with measuring_lock(on_wait=lambda: progress("waiting", {"for": "another measurement"})):
-            ratios = ratio_to_first(interleaved_times(runners, rounds=ROUNDS))
+            ratios = ratio_to_first(runners, rounds=ROUNDS)
         return [
             {
                 "ratio": ratio.median,
@@ -81,6 +81,7 @@ def none_fits(bench: Bench, tried: Sequence[FinalistRecord]) -> BudgetInfeasible
     best = min((f.measured or {}).get("latency_s", float("inf")) for f in tried)
     return BudgetInfeasibleError(
         f"no finalist meets the budget when measured: the fastest of {len(tried)} takes "
-        f"{best * 1e3:.3f} ms, the budget is {(bench.limit_s or 0) * 1e3:.3f} ms. The table predicts "
+        f"{best * 1e3:.3f} ms, the budget is {(bench.limit_s or 0) * 1e3:.3f} ms. The table "
+        "predicts "
         "this device badly: run 'autoprune latency check', or measure a new table"
     )

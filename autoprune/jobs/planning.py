@@ -66,7 +66,11 @@ class Plan:
     def predict(self, schedules: Sequence[tuple[int, ...]]) -> list[Json]:
         """Latency in seconds, MACs and parameters of each schedule, by the cost model."""
         rows = np.array(schedules, dtype=np.float64)
-        latency, macs, params = self.cost.latency(rows), self.cost.macs(rows), self.cost.params(rows)
+        latency, macs, params = (
+            self.cost.latency(rows),
+            self.cost.macs(rows),
+            self.cost.params(rows),
+        )
         return [
             {"latency_s": float(s), "macs": int(m), "params": int(p)}
             for s, m, p in zip(latency, macs, params, strict=True)
@@ -123,7 +127,9 @@ def make_plan(spec: JobSpec, subject: Subject, priced: PricedTable) -> Plan:
         "macs": float(cost.macs(full)[0]),
         "params": float(cost.params(full)[0]),
     }
-    limits = {bound.kind: bound.resolve(base[bound.kind]) for bound in spec.bounds}
+    limits: dict[str, float] = {
+        bound.kind: bound.resolve(base[bound.kind]) for bound in spec.bounds
+    }
     margin = priced.calibration.margin
     _check_reachable(spec.bounds, limits, base, cost, subject)
     aims = {k: v * (1.0 - margin) if k == "latency" else v for k, v in limits.items()}
@@ -133,14 +139,13 @@ def make_plan(spec: JobSpec, subject: Subject, priced: PricedTable) -> Plan:
     return Plan(spec, subject, priced, cost, limits, margin, _problem(spec, subject, cost, aims))
 
 
-def _problem(
-    spec: JobSpec, subject: Subject, cost: CostModel, aims: dict[str, float]
-) -> Problem:
+def _problem(spec: JobSpec, subject: Subject, cost: CostModel, aims: dict[str, float]) -> Problem:
     costs = {"latency": cost.latency, "macs": cost.macs, "params": cost.params}
 
     def load(widths: FloatArray) -> FloatArray:
         parts = [costs[kind](widths) / aim for kind, aim in aims.items()]
-        return np.max(np.stack(parts), axis=0)
+        worst: FloatArray = np.max(np.stack(parts), axis=0)
+        return worst
 
     norms = unit_norms(subject.model.state_dict(), subject.space)
     groups = tuple(
@@ -186,7 +191,8 @@ def _check_reachable(
             terms = cost.explain_floor()[:4]
             made_of = "; what makes it up: " + ", ".join(str(term) for term in terms)
         raise BudgetInfeasibleError(
-            f"budget {bound.text!r} ({describe(bound.kind, limit)}) is under the floor: the narrowest "
+            f"budget {bound.text!r} ({describe(bound.kind, limit)}) is under the floor: the "
+            "narrowest "
             f"legal network still costs {describe(bound.kind, least)}, "
             f"{least / base[bound.kind]:.0%} of the unpruned one{made_of}. Raise the budget, or "
             "allow narrower layers with --min-keep"

@@ -135,8 +135,13 @@ def _score(
             done[finalist.slot] = finalist
             context.progress(
                 "finalist",
-                {"slot": finalist.slot, "origin": finalist.origin, "score": result.score,
-                 "accuracy": result.accuracy, "of": len(finalists)},
+                {
+                    "slot": finalist.slot,
+                    "origin": finalist.origin,
+                    "score": result.score,
+                    "accuracy": result.accuracy,
+                    "of": len(finalists),
+                },
             )
     return [done[finalist.slot] for finalist in finalists]
 

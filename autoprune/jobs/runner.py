@@ -9,7 +9,7 @@ from typing import Protocol
 from autoprune.jobs.context import SearchContext
 from autoprune.jobs.evaluations import Evaluations
 from autoprune.jobs.measuring import Bench, first_that_fits, measure_ranked, none_fits
-from autoprune.jobs.race import EXTRA, EXTRA_RUNGS, rungs_below, run_race, score_one
+from autoprune.jobs.race import EXTRA, EXTRA_RUNGS, run_race, rungs_below, score_one
 from autoprune.jobs.trial_loop import TrialLoop
 from autoprune.trials.records import FinalistRecord, Json
 

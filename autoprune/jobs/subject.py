@@ -119,7 +119,12 @@ def make_subject(
 
 def _structure(space: SearchSpace, network: Network, example: torch.Tensor) -> str:
     groups = [
-        [g.name, g.units, list(g.choices), [[s.tensor, s.dim, _index_hash(s.index)] for s in g.slices]]
+        [
+            g.name,
+            g.units,
+            list(g.choices),
+            [[s.tensor, s.dim, _index_hash(s.index)] for s in g.slices],
+        ]
         for g in space.groups
     ]
     operators = sorted(str(op) for op in network.operators())
@@ -148,18 +153,14 @@ def _check_outputs(model: torch.nn.Module, example: torch.Tensor, dataset: Datas
         )
 
 
-def _load_or_train_default(
-    model: torch.nn.Module, dataset: Dataset, progress: Progress
-) -> None:
+def _load_or_train_default(model: torch.nn.Module, dataset: Dataset, progress: Progress) -> None:
     recipe = hash_of({"plan": str(DEFAULT_TRAINING), "model": str(model), "data": dataset.digest})
     path = cache_folder() / f"digits_cnn-{recipe[:16]}.safetensors"
     if not path.exists():
         progress("training", {"epoch": 0, "epochs": DEFAULT_TRAINING.epochs})
 
         def on_epoch(epoch: int, _checkpoint: bytes | None, loss: float) -> None:
-            progress(
-                "training", {"epoch": epoch, "epochs": DEFAULT_TRAINING.epochs, "loss": loss}
-            )
+            progress("training", {"epoch": epoch, "epochs": DEFAULT_TRAINING.epochs, "loss": loss})
 
         trained = train(model, dataset, DEFAULT_TRAINING, seed=0, on_epoch=on_epoch)
         save_weights(path, trained.state_dict())

@@ -36,7 +36,12 @@ def summarise_job(store: TrialStore, job_id: str) -> Json:
 
 
 _BASE_KEYS = (
-    "score", "accuracy", "measured_latency_s", "predicted_latency_s", "macs", "params",
+    "score",
+    "accuracy",
+    "measured_latency_s",
+    "predicted_latency_s",
+    "macs",
+    "params",
 )
 
 
@@ -113,5 +118,34 @@ def _final(job: JobRecord) -> Json | None:
     final = job.results.get("final")
     if final is None:
         return None
-    return {"finetune_epochs": final["epochs"], "accuracy": {
-        "validation": final["validation"], "test": final["test"]}}
+    return {
+        "finetune_epochs": final["epochs"],
+        "accuracy": {"validation": final["validation"], "test": final["test"]},
+    }
+
+
+def comparison(store: TrialStore, job_id: str) -> Json:
+    """One job as a row of `autoprune compare`; accuracies on the test split where there is one."""
+    shown = summarise_job(store, job_id)
+    rows = trial_rows(store, job_id)
+    seconds = [row["seconds"] for row in rows if row["seconds"]]
+    final = (shown["final"] or {}).get("accuracy", {})
+    split = "test" if final.get("test", {}).get("after") is not None else "validation"
+    accuracy = final.get(split, {"before": shown["base"]["accuracy"]})
+    measured = (shown["best"] or {}).get("measured_latency_s")
+    base_s = shown["base"]["measured_latency_s"]
+    return {
+        "job": shown["job"],
+        "state": shown["state"],
+        "searcher": shown["searcher"],
+        "trials": shown["trials"],
+        "budget": ", ".join(shown["budget"]["given"]),
+        "split": split,
+        "accuracy_base": accuracy.get("before"),
+        "accuracy_after_search": accuracy.get("after_search"),
+        "accuracy_after_finetune": accuracy.get("after"),
+        "measured_latency_s": measured,
+        "measured_ratio": None if measured is None else measured / base_s,
+        "seconds_per_trial": sum(seconds) / len(seconds) if seconds else None,
+        "digest": shown["digest"],
+    }

@@ -14,10 +14,10 @@ from autoprune.jobs.keys import hash_of
 from autoprune.jobs.subject import Subject
 from autoprune.pruning.cost import CostModel
 from autoprune.pruning.criteria import choose_units
-from autoprune.pruning.space import SearchSpace
+from autoprune.pruning.space import PruningGroup, SearchSpace
 from autoprune.pruning.surgery import prune
 from autoprune.spec import JobSpec
-from autoprune.trials.store import TableStore
+from autoprune.trials.table_store import TableStore
 from latency_tables.build import METHOD, measure_operators
 from latency_tables.calibration import Calibration, fit
 from latency_tables.device import this_device
@@ -49,16 +49,14 @@ class PricedTable:
         return self.table.context.device.digest == this_device().digest
 
 
-def obtain(
-    spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress
-) -> PricedTable:
+def obtain(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress) -> PricedTable:
     """The job's table and calibration; whatever is measured here is stored."""
     if spec.table is not None:
         table = _named(spec.table, tables)
     else:
         table = _newest(spec, subject, tables) or measure_table(spec, subject, tables, progress)
     _check_operators(subject, table)
-    return PricedTable(table, _calibration(subject, table, tables, progress))
+    return with_calibration(subject, table, tables, progress)
 
 
 def pinned(table_hash: str, calibration_hash: str, tables: TableStore) -> PricedTable:
@@ -67,15 +65,12 @@ def pinned(table_hash: str, calibration_hash: str, tables: TableStore) -> Priced
     if table is None or calibration is None:
         raise TableError(
             f"this database lacks the job's table {table_hash[:12]} or its calibration "
-            f"{calibration_hash[:12]}: give the file they came from to 'autoprune latency show FILE "
-            "--import'"
+            f"{calibration_hash[:12]}: restore the database the job was started in"
         )
     return PricedTable(Table.from_json(table), Calibration.from_json(calibration))
 
 
-def measure_table(
-    spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress
-) -> Table:
+def measure_table(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress) -> Table:
     """Measure what this network needs and the database does not hold yet; seal and store it."""
     port = runtime(spec.runtime)
     context = _context(spec)
@@ -165,10 +160,7 @@ def _named(selector: str, tables: TableStore) -> Table:
         return import_file(path, tables)
     document = tables.table(selector)
     if document is None:
-        raise TableError(
-            f"no table {selector!r}: it is neither a file nor the hash of a table in this database; "
-            "write one with 'autoprune latency measure --model MODEL --out FILE'"
-        )
+        raise _unknown_table(selector)
     return Table.from_json(document)
 
 
@@ -191,7 +183,8 @@ def _missing(subject: Subject, table: Table) -> list[str]:
 def _check_operators(subject: Subject, table: Table) -> None:
     if table.context.batch != len(subject.example_input):
         raise TableError(
-            f"table {table.hash[:12]} was measured at batch {table.context.batch}, the job asks for "
+            f"table {table.hash[:12]} was measured at batch {table.context.batch}, the job asks "
+            "for "
             f"batch {len(subject.example_input)}: set the job's batch, or measure another table"
         )
     missing = _missing(subject, table)
@@ -202,12 +195,17 @@ def _check_operators(subject: Subject, table: Table) -> None:
         )
 
 
-def _calibration(
-    subject: Subject, table: Table, tables: TableStore, progress: Progress
-) -> Calibration:
-    stored = tables.calibrations(table.hash, subject.structure)
+def with_calibration(
+    subject: Subject, table: Table, tables: TableStore, progress: Progress, *, again: bool = False
+) -> PricedTable:
+    """The table with its newest calibration for this network, measured now where there is none.
+
+    Args:
+        again: measure a new one whatever there is.
+    """
+    stored = [] if again else tables.calibrations(table.hash, subject.structure)
     if stored:
-        return Calibration.from_json(stored[0])
+        return PricedTable(table, Calibration.from_json(stored[0].document))
     if table.context.device.digest != this_device().digest:
         raise TableError(
             f"table {table.hash[:12]} was measured on another device "
@@ -218,7 +216,27 @@ def _calibration(
     tables.save_calibration(
         calibration.hash, table.hash, calibration.network, calibration.to_json()
     )
-    return calibration
+    return PricedTable(table, calibration)
+
+
+def find_table(selector: str, tables: TableStore | None) -> tuple[Table, tuple[Calibration, ...]]:
+    """A table by file or hash, with its calibrations."""
+    path = Path(selector).expanduser()
+    if path.exists():
+        return load(path)
+    document = tables.table(selector) if tables is not None else None
+    if document is None or tables is None:
+        raise _unknown_table(selector)
+    table = Table.from_json(document)
+    found = tables.calibrations(table.hash)
+    return table, tuple(Calibration.from_json(item.document) for item in found)
+
+
+def _unknown_table(selector: str) -> TableError:
+    return TableError(
+        f"no table {selector!r}: it is neither a file nor the hash of a table in this database; "
+        "write one with 'autoprune latency measure --model MODEL --out FILE'"
+    )
 
 
 def _pruned(subject: Subject, widths: np.ndarray) -> torch.nn.Module:
@@ -233,10 +251,17 @@ def _spread_schedules(space: SearchSpace, count: int) -> np.ndarray:
     rows = [[group.units for group in space.groups]]
     for level in np.linspace(0.9, 0.15, count - 1):
         ratios = np.clip(rng.normal(level, 0.15, len(space.groups)), 0.0, 1.0)
-        rows.append(
-            [
-                min(group.choices, key=lambda c, r=ratio, g=group: abs(c - r * g.units))
-                for ratio, group in zip(ratios, space.groups, strict=True)
-            ]
-        )
+        rows.append([_nearest(g, ratio) for g, ratio in zip(space.groups, ratios, strict=True)])
     return np.array(rows, dtype=np.int64)
+
+
+def _nearest(group: PruningGroup, ratio: float) -> int:
+    return min(group.choices, key=lambda width: abs(width - ratio * group.units))
+
+
+def all_tables(tables: TableStore | None) -> list[Table]:
+    """Every table of a database, newest first."""
+    if tables is None:
+        return []
+    documents = [tables.table(stored.hash) for stored in tables.tables()]
+    return [Table.from_json(document) for document in documents if document is not None]

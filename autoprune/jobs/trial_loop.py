@@ -69,7 +69,7 @@ class TrialLoop:
         self._tells = self._checkpointed = checkpoint.tells
         for trial in self._records[checkpoint.tells : asked]:
             self._outstanding[trial.index] = Suggestion(
-                trial.index, trial.widths, trial.purpose, trial.start_from  # type: ignore[arg-type]
+                trial.index, trial.widths, trial.purpose, trial.start_from
             )
             self._begin(trial)
 
@@ -80,8 +80,14 @@ class TrialLoop:
             return
         self._records.extend(
             TrialRecord(
-                t.index, t.purpose, t.widths, t.start_from, t.predicted, t.evaluation_key,
-                "asked", None,
+                t.index,
+                t.purpose,
+                t.widths,
+                t.start_from,
+                t.predicted,
+                t.evaluation_key,
+                "asked",
+                None,
             )
             for t in fresh
         )
@@ -128,7 +134,8 @@ class TrialLoop:
         proposed = (suggestion.widths, suggestion.purpose, suggestion.start_from)
         if proposed != (stored.widths, stored.purpose, stored.start_from):
             raise ReplayMismatchError(
-                f"job {self._context.job.id} cannot be resumed exactly: at trial {stored.index} the "
+                f"job {self._context.job.id} cannot be resumed exactly: at trial {stored.index} "
+                "the "
                 f"searcher now proposes {proposed}, the database holds "
                 f"{(stored.widths, stored.purpose, stored.start_from)}. Resume with the version of "
                 "autoprune that started it, or start a new job: its evaluations will be reused"
@@ -204,7 +211,8 @@ class TrialLoop:
         )
         if again.weights is None or trial.result is None or again.score != trial.result.score:
             raise AutopruneError(
-                f"trial {index} scored {again.score} when its weights were made again; the database "
+                f"trial {index} scored {again.score} when its weights were made again; the "
+                "database "
                 "holds another score: this machine does not compute what the one before computed"
             )
         self._records[index] = replace(trial, result=again)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 JobState = Literal["queued", "running", "paused", "finished", "failed"]
 TrialState = Literal["asked", "finished", "told"]
+Purpose = Literal["candidate", "step", "probe"]
 Json = dict[str, Any]
 
 
@@ -69,7 +70,7 @@ class NewTrial:
     """A suggestion as it enters the database."""
 
     index: int
-    purpose: str
+    purpose: Purpose
     widths: tuple[int, ...]
     start_from: int | None
     predicted: Json
@@ -81,7 +82,7 @@ class TrialRecord:
     """One trial; ``result`` is there from state ``finished`` on."""
 
     index: int
-    purpose: str
+    purpose: Purpose
     widths: tuple[int, ...]
     start_from: int | None
     predicted: Json

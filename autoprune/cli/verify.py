@@ -1,0 +1,35 @@
+"""`autoprune verify`: is a bundle what it says, and does it meet its budget here?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autoprune.cli.options import AsJson
+from autoprune.cli.output import print_json, print_table
+from autoprune.export.verify import verify as verify_bundle
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A bundle.")],
+    model: Annotated[
+        str | None, typer.Option("--model", help="The unpruned model, where the bundle names none.")
+    ] = None,
+    measure: Annotated[bool, typer.Option("--measure/--no-measure", help="Measure again.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Check hashes, shapes and the ONNX file's numbers, and measure the latency again."""
+    found = verify_bundle(folder, model=model, measure=measure)
+    if as_json:
+        print_json(asdict(found) | {"passes": found.passes})
+    else:
+        print_table(
+            f"bundle {folder}",
+            ["check", "", "detail"],
+            [[check.name, "ok" if check.ok else "FAILED", check.detail] for check in found.checks],
+        )
+    if not found.passes:
+        raise typer.Exit(1)

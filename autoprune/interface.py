@@ -1,0 +1,115 @@
+"""autoprune from Python: search a model and loaders that are already in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autoprune import composition
+from autoprune.data.loaders import materialise
+from autoprune.evaluation.environment import set_training_threads
+from autoprune.export.schedule import Schedule
+from autoprune.jobs.context import Progress, silent
+from autoprune.jobs.packaging import export_job, final_network, schedule_of
+from autoprune.jobs.planning import Plan
+from autoprune.jobs.subject import make_subject
+from autoprune.jobs.summary import summarise_job
+from autoprune.spec import IN_MEMORY, make_spec
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A finished search.
+
+    Args:
+        job: id in the trial database.
+    """
+
+    job: str
+    _stores: composition.Stores
+    _plan: Plan
+
+    @property
+    def schedule(self) -> Schedule:
+        """Widths, kept channels, latencies and accuracies."""
+        trials = self._stores.trials
+        return schedule_of(trials, trials.job(self.job), self._plan)
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The pruned, finetuned network in eval mode."""
+        trials = self._stores.trials
+        return final_network(trials, trials.job(self.job), self._plan.subject.model)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What ``autoprune show JOB --json`` prints."""
+        return summarise_job(self._stores.trials, self.job)
+
+    def export(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the bundle and return its folder."""
+        out = Path(folder)
+        export_job(self._stores.trials, self.job, self._plan, out, overwrite=overwrite)
+        return out
+
+
+def search(
+    model: torch.nn.Module,
+    example_input: torch.Tensor,
+    *,
+    train: Iterable[Any],
+    val: Iterable[Any] | None = None,
+    test: Iterable[Any] | None = None,
+    budget: str | Sequence[str] = "50%",
+    searcher: str = "legr",
+    workers: int = 1,
+    db: str = "autoprune.db",
+    resume: str | None = None,
+    progress: Progress = silent,
+    **options: Any,
+) -> SearchResult:
+    """Find the channels to keep in every layer of ``model`` under ``budget``.
+
+    Args:
+        model: trained; it stays as it is.
+        example_input: [batch, C, H, W]; its batch is the one latency is measured at.
+        train, val, test: iterables of (images, labels) batches, read once into memory. Without
+            ``val`` a part of ``train`` is set aside, which a network trained on it scores too well.
+        budget: ``"50%"``, ``"8ms"``, ``"macs=20M"``..., or several of them.
+        workers: processes; more than one needs ``if __name__ == "__main__":`` in your script.
+        db: trial database; a job in it goes on with ``resume=JOB``.
+        progress: called with (kind, payload) of each event.
+        options: any other field of a job file: trials, seed, finetune_epochs, fidelity...
+
+    Raises:
+        InputError: something given cannot be used; says what.
+        BudgetInfeasibleError: no schedule meets the budget; says the floor.
+    """
+    spec = make_spec(
+        {
+            "model": IN_MEMORY,
+            "data": IN_MEMORY,
+            "budget": budget,
+            "searcher": searcher,
+            "workers": workers,
+            "db": db,
+            "batch": len(example_input),
+            **options,
+        },
+        source="the call",
+    )
+    set_training_threads(spec.train_threads)
+    dataset = materialise(train, val, test, name="data in memory")
+    subject = make_subject(spec, model, dataset, tuple(example_input.shape[1:]), progress)
+    if resume is None:
+        stores, job, plan = composition.submit(spec, progress, subject)
+    else:
+        stores = composition.open_stores(spec.db, spec.artifacts, create=False)
+        job = stores.trials.job(resume).id
+        plan = composition.reopen(stores, job, progress, {"workers": workers}, subject)
+    composition.run(stores, job, plan, progress)
+    return SearchResult(job, stores, plan)

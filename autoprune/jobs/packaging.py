@@ -1,0 +1,224 @@
+"""From a finished job to its bundle: everything schedule.json says, gathered from the database."""
+
+from __future__ import annotations
+
+import shlex
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autoprune.errors import InputError
+from autoprune.evaluation.checkpoint import unpack
+from autoprune.export.bundle import write_bundle
+from autoprune.export.figures import TrialRow
+from autoprune.export.schedule import (
+    Accuracy,
+    AccuracyOfSplit,
+    Budget,
+    Costs,
+    Hashes,
+    KeptGroup,
+    Latency,
+    Layer,
+    MetricReference,
+    ModelReference,
+    Provenance,
+    Schedule,
+)
+from autoprune.jobs.planning import Plan
+from autoprune.jobs.summary import layers_of, summarise_job, trial_rows
+from autoprune.pruning.surgery import fit
+from autoprune.spec import IN_MEMORY, JobSpec
+from autoprune.trials.records import FinalistRecord, JobRecord, Json
+from autoprune.trials.store import TrialStore
+
+FILES = {
+    "schedule": "schedule.json",
+    "weights": "model.safetensors",
+    "ONNX": "model.onnx",
+    "report": "report.html",
+}
+
+
+def check_finished(job: JobRecord) -> None:
+    """Raise InputError unless the job has something to export."""
+    if job.state != "finished":
+        raise InputError(
+            f"job {job.id} is {job.state} in its {job.stage} stage; only a finished job can be "
+            f"exported: go on with 'autoprune resume {job.id}'"
+        )
+
+
+def bundle_files(folder: Path) -> dict[str, str]:
+    """What a bundle holds, by name."""
+    return {name: str(folder / file) for name, file in FILES.items()}
+
+
+def export_job(
+    store: TrialStore, job_id: str, plan: Plan, out: Path, *, overwrite: bool = False
+) -> Schedule:
+    """Write the bundle of a finished job; returns what its schedule.json says."""
+    job = store.job(job_id)
+    check_finished(job)
+    schedule = schedule_of(store, job, plan)
+    write_bundle(
+        out,
+        pruned=final_network(store, job, plan.subject.model),
+        unpruned=plan.subject.model,
+        example_input=plan.subject.example_input,
+        schedule=schedule,
+        trials=_report_rows(store, job.id),
+        overwrite=overwrite,
+    )
+    return schedule
+
+
+def final_network(store: TrialStore, job: JobRecord, unpruned: torch.nn.Module) -> torch.nn.Module:
+    """The network the job ended with: its last finetuned weights."""
+    state, _, _ = unpack(store.get_artifact(job.results["final"]["weights"]))
+    return fit(unpruned, state).eval()
+
+
+def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
+    """Everything schedule.json says, except the hashes of the files beside it."""
+    chosen = next(f for f in store.finalists(job.id) if f.slot == job.results["chosen"]["slot"])
+    context = plan.priced.table.context
+    what, spec = job.what, plan.spec
+    return Schedule(
+        model=ModelReference(
+            name=None if spec.model == IN_MEMORY else spec.model,
+            classes=len(plan.subject.data.classes),
+            input_shape=plan.subject.data.input_shape,
+        ),
+        layers={name: Layer(**layer) for name, layer in layers_of(job, chosen.widths).items()},
+        groups=_groups(job, chosen),
+        budget=_budget(job, spec),
+        device=context.device.to_json(),
+        runtime=context.runtime,
+        batch=context.batch,
+        threads=context.threads,
+        latency=_latency(job, chosen),
+        costs=Costs(
+            macs=(job.base["macs"], chosen.predicted["macs"]),
+            params=(job.base["params"], chosen.predicted["params"]),
+        ),
+        accuracy=_accuracy(job.results["final"]),
+        score=chosen.result.score if chosen.result else None,
+        metric=MetricReference(**what["metric"]),
+        provenance=_provenance(store, job, spec, chosen),
+        hashes=Hashes(
+            base_weights=what["weights"],
+            data=what["data"],
+            table=what["table"],
+            calibration=what["calibration"],
+        ),
+    )
+
+
+def _groups(job: JobRecord, chosen: FinalistRecord) -> dict[str, KeptGroup]:
+    kept = job.results["final"]["kept"]
+    return {
+        group["name"]: KeptGroup(units=group["units"], width=width, kept=tuple(kept[group["name"]]))
+        for group, width in zip(job.what["groups"], chosen.widths, strict=True)
+    }
+
+
+def _budget(job: JobRecord, spec: JobSpec) -> Budget:
+    limits = job.what["limits"]
+    fraction = next((b.fraction for b in spec.bounds if b.kind == "latency"), None)
+    return Budget(
+        given=tuple(job.how["budget"]),
+        latency_s=limits.get("latency"),
+        latency_fraction=fraction,
+        macs=limits.get("macs"),
+        params=limits.get("params"),
+    )
+
+
+def _latency(job: JobRecord, chosen: FinalistRecord) -> Latency:
+    found = job.results["chosen"]
+    return Latency(
+        base_s=job.base["measured_latency_s"],
+        predicted_s=chosen.predicted["latency_s"],
+        measured_s=found.get("latency_s"),
+        measured_ratio=found.get("ratio"),
+        status=found["status"],
+    )
+
+
+def _accuracy(final: Json) -> Accuracy:
+    def of(split: str) -> AccuracyOfSplit | None:
+        values: dict[str, Any] = final[split]
+        return None if values["after"] is None else AccuracyOfSplit(**values)
+
+    return Accuracy(validation=of("validation"), test=of("test"))
+
+
+def _provenance(
+    store: TrialStore, job: JobRecord, spec: JobSpec, chosen: FinalistRecord
+) -> Provenance:
+    shown = summarise_job(store, job.id)
+    return Provenance(
+        job=job.id,
+        searcher=shown["searcher"],
+        seed=shown["seed"],
+        trials=shown["trials"],
+        trial=chosen.trial,
+        digest=shown["digest"],
+        autoprune_version=version("autoprune"),
+        environment=job.environment,
+        created=job.created,
+        command=command_of(spec, job.what["table"]),
+    )
+
+
+def _report_rows(store: TrialStore, job_id: str) -> list[TrialRow]:
+    wanted = ("index", "purpose", "score", "accuracy", "predicted_latency_s")
+    return [TrialRow(**{key: row[key] for key in wanted}) for row in trial_rows(store, job_id)]
+
+
+_COMMAND_FIELDS = (
+    "model",
+    "weights",
+    "data",
+    "searcher",
+    "trials",
+    "seed",
+    "lookahead",
+    "runtime",
+    "batch",
+    "threads",
+    "criterion",
+    "divisor",
+    "min_keep",
+    "race_steps",
+    "finetune_epochs",
+    "finetune_learning_rate",
+    "train_threads",
+)
+_FIDELITY_FIELDS = ("steps", "batch_size", "learning_rate", "validation_images", "teacher")
+
+
+def command_of(spec: JobSpec, table: str) -> str:
+    """The command line that repeats a search; fields at their defaults are left out."""
+    if IN_MEMORY in (spec.model, spec.data):
+        return "autoprune.search(...) from Python, with the same model and loaders"
+    default = JobSpec()
+    words = ["autoprune", "search"]
+    for bound in spec.budget:
+        words += ["--budget", bound]
+    for pattern in spec.ignore:
+        words += ["--ignore", pattern]
+    pairs = [(name, getattr(spec, name), getattr(default, name)) for name in _COMMAND_FIELDS]
+    pairs += [
+        (name, getattr(spec.fidelity, name), getattr(default.fidelity, name))
+        for name in _FIDELITY_FIELDS
+    ]
+    if spec.metric != default.metric:
+        words += ["--metric", spec.metric.name, f"--{spec.metric.direction}"]
+    for name, value, usual in pairs:
+        if value != usual and value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join([*words, "--table", table[:16]])

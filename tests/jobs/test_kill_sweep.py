@@ -1,0 +1,91 @@
+"""P2: a job killed at any instant, any number of times, ends with the same digest."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import cheap_job
+import pytest
+
+SEARCHERS = ("amc", "netadapt", "legr", "tpe", "uniform", "random")
+TRIALS = 60
+WARM = multiprocessing.get_context("forkserver")
+WARM.set_forkserver_preload(["cheap_job", "torch", "optuna", "searchers.amc", "searchers.tpe"])
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def kill_something(driver: Any, rng: random.Random) -> None:
+    """The driver twice as often as one of its workers."""
+    workers = children_of(driver.pid)
+    victim = rng.choice([driver.pid, driver.pid, *workers[:1]])
+    try:
+        os.kill(victim, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def sweep(folder: Path, searcher: str, workers: int, kills: int, seed: int) -> tuple[str, int]:
+    """Drive one job through ``kills`` SIGKILLs; returns its digest and the kills that happened."""
+    rng = random.Random(seed)
+    job = cheap_job.create(cheap_job.open_store(folder), searcher, TRIALS)
+    done = 0
+    while True:
+        driver = WARM.Process(target=cheap_job.drive_process, args=(folder, job, workers, 0.01))
+        driver.start()
+        while done < kills and driver.is_alive():
+            driver.join(rng.uniform(0.02, 0.25))
+            if driver.is_alive():
+                kill_something(driver, rng)
+                done += 1
+        driver.join()
+        if driver.exitcode == 0:
+            return cheap_job.digest(folder, job), done
+        assert driver.exitcode == -signal.SIGKILL
+
+
+def reference(folder: Path, searcher: str) -> str:
+    job = cheap_job.create(cheap_job.open_store(folder), searcher, TRIALS)
+    return cheap_job.drive(folder, job, recipe=cheap_job.CheapRecipe(0.0))
+
+
+@pytest.mark.parametrize("searcher", SEARCHERS)
+def test_ten_kills_leave_the_digest_of_an_uninterrupted_run(tmp_path: Path, searcher: str) -> None:
+    (tmp_path / "reference").mkdir()
+    expected = reference(tmp_path / "reference", searcher)
+    for workers in (1, 2, 4):
+        folder = tmp_path / f"workers{workers}"
+        folder.mkdir()
+        found, kills = sweep(folder, searcher, workers, kills=10, seed=workers)
+        assert found == expected, f"{searcher} with {workers} workers after {kills} kills"
+        assert (
+            kills == 10 or searcher == "uniform"
+        )  # which has one trial: too short to be hit often
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("searcher", SEARCHERS)
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_a_hundred_kills_leave_the_digest(tmp_path: Path, searcher: str, workers: int) -> None:
+    (tmp_path / "reference").mkdir()
+    expected = reference(tmp_path / "reference", searcher)
+    total, round_number = 0, 0
+    while total < 100:
+        folder = tmp_path / f"round{round_number}"
+        folder.mkdir()
+        found, kills = sweep(folder, searcher, workers, kills=10, seed=100 + round_number)
+        assert found == expected
+        total += max(kills, 1 if searcher == "uniform" else kills)
+        round_number += 1
+        time.sleep(0)
