@@ -33,14 +33,13 @@ class Actor(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            nn.Linear(FEATURES, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU()
-        )
-        self.head = nn.Linear(HIDDEN, 1)
+        self.first, self.second = _linear(FEATURES, HIDDEN), _linear(HIDDEN, HIDDEN)
+        self.head = _linear(HIDDEN, 1)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Act on every state."""
-        return torch.sigmoid(self.head(self.body(states))).squeeze(-1)
+        hidden = torch.relu(self.second(torch.relu(self.first(states))))
+        return torch.sigmoid(self.head(hidden)).squeeze(-1)
 
 
 class Critic(nn.Module):
@@ -48,15 +47,14 @@ class Critic(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.from_state = nn.Linear(FEATURES, HIDDEN)
-        self.from_action = nn.Linear(1, HIDDEN)
-        self.body = nn.Linear(HIDDEN, HIDDEN)
-        self.head = nn.Linear(HIDDEN, 1)
+        self.from_state, self.from_action = _linear(FEATURES, HIDDEN), _linear(1, HIDDEN)
+        self.second = _linear(HIDDEN, HIDDEN)
+        self.head = _linear(HIDDEN, 1)
 
     def forward(self, states: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Value every pair."""
         first = torch.relu(self.from_state(states) + self.from_action(actions.unsqueeze(-1)))
-        return self.head(torch.relu(self.body(first))).squeeze(-1)  # type: ignore[no-any-return]
+        return self.head(torch.relu(self.second(first))).squeeze(-1)  # type: ignore[no-any-return]
 
 
 class Agent:
@@ -158,6 +156,11 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    """A layer without weights yet: torch's own would draw from its global generator."""
+    return nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
 
 
 def _initialise(network: nn.Module, rng: np.random.Generator) -> None:

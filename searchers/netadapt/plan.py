@@ -10,7 +10,6 @@ import numpy as np
 from searchers.contract import FloatArray, IntArray, Problem
 from searchers.projection import fill_up, first_within, project, shrink_path
 
-FEWEST_ITERATIONS = 10
 MOST_ITERATIONS = 30
 
 
@@ -25,14 +24,12 @@ class Plan:
 def plan(trials: int, prunable: int) -> Plan:
     """Spend ``trials`` on iterations over ``prunable`` groups.
 
-    With trials for ten iterations or more, every iteration tries every group alone, as the paper
-    does. With fewer, about the square root of the trials goes into iterations and the groups are
-    tried in as many blocks as the rest affords.
+    With enough trials every iteration tries every group alone, as the paper does, for up to 30
+    iterations. With few, the groups are tried in blocks: about sqrt(0.6 trials) iterations, and
+    as many blocks as the trials then allow in each.
     """
-    affordable = trials // prunable
-    if affordable >= FEWEST_ITERATIONS:
-        return Plan(min(affordable, MOST_ITERATIONS), prunable)
-    iterations = max(affordable, min(FEWEST_ITERATIONS, max(1, round(trials**0.5))))
+    fewest = max(1, round((0.6 * trials) ** 0.5))
+    iterations = min(max(trials // prunable, fewest), MOST_ITERATIONS)
     return Plan(iterations, min(prunable, trials // iterations))
 
 

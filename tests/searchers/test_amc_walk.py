@@ -1,4 +1,4 @@
-"""AMC's clip and rounding reproduce the authors' numbers on MobileNetV1, and ours never overshoot."""
+"""AMC's walk reproduces the authors' channels on MobileNetV1, and by default never overshoots."""
 
 import numpy as np
 import numpy.typing as npt

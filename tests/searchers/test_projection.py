@@ -42,7 +42,13 @@ def test_a_feasible_schedule_is_only_rounded() -> None:
 
 def test_halfway_rounds_to_the_narrower_choice() -> None:
     groups = (Group("a", 8, (2, 4, 8)),)
-    assert nearest(groups, [[3.0], [3.1], [6.0], [99.0], [-1.0]]).ravel().tolist() == [2, 4, 4, 8, 2]
+    assert nearest(groups, [[3.0], [3.1], [6.0], [99.0], [-1.0]]).ravel().tolist() == [
+        2,
+        4,
+        4,
+        8,
+        2,
+    ]
 
 
 def test_no_single_group_of_the_answer_could_be_widened() -> None:

@@ -37,5 +37,8 @@ class TestTpeConforms(SearcherContract):
 
 
 class TestAmcConforms(SearcherContract):
+    trials: ClassVar[int] = 16
+    learning_trials: ClassVar[int] = 60
+
     def make_searcher(self, problem: Problem, seed: int) -> Searcher:
         return make("amc", problem, seed)
