@@ -72,9 +72,10 @@ def test_interleaved_times_have_one_column_per_runner() -> None:
 
 
 def test_rounds_go_on_for_the_seconds_asked_for() -> None:
-    runner = spinning_for(5e-5)
-    found = time_interleaved([runner], rounds=1, min_seconds=0.05)[0]
-    assert found.repeats > 20
+    started = time.perf_counter()
+    found = time_interleaved([spinning_for(5e-5)], rounds=1, min_seconds=0.05)[0]
+    assert time.perf_counter() - started >= 0.05
+    assert found.repeats > 1
     assert found.median_s == pytest.approx(5e-5, rel=0.2)
 
 
