@@ -97,19 +97,23 @@ def keep_ratios(schedule: Schedule) -> Figure:
         "<br>keep ratio %{y:.2f}<extra></extra>",
         "marker": {"color": ACCENT},
     }
-    figure = _figure([trace], "", "keep ratio")
-    figure["layout"]["yaxis"].update(range=[0, 1.02], dtick=0.25)
-    figure["layout"]["xaxis"].update(type="category", tickangle=-60, tickfont={"size": 10})
-    figure["layout"].update(showlegend=False, bargap=0.25)
-    return figure
+    axis = {"type": "category", "tickangle": -90, "tickfont": {"size": 10}, "automargin": True}
+    layout = {
+        "xaxis": {**axis, "showgrid": False},
+        "yaxis": {"range": [0, 1.02], "dtick": 0.25, "tickformat": ".2f"},
+        "showlegend": False,
+        "bargap": 0.3,
+        "margin": {"l": 40, "r": 0, "t": 12, "b": 12},
+    }
+    return {"data": [trace], "layout": layout}
 
 
 def _figure(traces: list[dict[str, Any]], x_title: str, y_title: str) -> Figure:
     return {
         "data": [trace for trace in traces if trace["x"]],
         "layout": {
-            "xaxis": {"title": {"text": x_title}, "automargin": True},
-            "yaxis": {"title": {"text": y_title}, "automargin": True},
+            "xaxis": {"title": {"text": x_title, "font": {"size": 12}}, "automargin": True},
+            "yaxis": {"title": {"text": y_title, "font": {"size": 12}}, "automargin": True},
             "legend": {"orientation": "h", "x": 0, "y": 1.06, "yanchor": "bottom"},
             "hovermode": "closest",
         },

@@ -24,12 +24,13 @@ __all__ = ["TrialRow", "render_report"]
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure of the summary."""
+    """One figure of the summary; ``worse`` where its change is a loss."""
 
     title: str
     after: str
     before: str
     change: str
+    worse: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,11 @@ def _tiles(schedule: Schedule) -> list[Tile]:
 
 
 def _accuracy_tile(title: str, split: AccuracyOfSplit) -> Tile:
-    change = ""
+    change, worse = "", False
     if split.after is not None and split.before is not None:
-        change = f"{(split.after - split.before) * 100:+.2f} points"
-    return Tile(title, _percent(split.after), _percent(split.before), change)
+        gained = (split.after - split.before) * 100
+        change, worse = f"{gained:+.2f} points".replace("-", "−"), gained < 0
+    return Tile(title, _percent(split.after), _percent(split.before), change, worse)
 
 
 def _count(value: float) -> str:
