@@ -71,7 +71,7 @@ def test_the_agent_learns_a_bandit() -> None:
         action = np.array([rng.uniform()], dtype=np.float32)
         replay.add(Episode(state, action), float(1.0 - (action[0] - 0.8) ** 2))
     before = agent.act(np.full(FEATURES, 0.5))
-    for _ in range(500):
+    for _ in range(250):
         agent.learn([replay.sample(rng, 64)])
     after = agent.act(np.full(FEATURES, 0.5))
     assert abs(before - 0.8) > 0.2

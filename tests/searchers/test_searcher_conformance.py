@@ -38,7 +38,9 @@ class TestTpeConforms(SearcherContract):
 
 class TestAmcConforms(SearcherContract):
     trials: ClassVar[int] = 16
-    learning_trials: ClassVar[int] = 60
+    # A walk over few groups, at as many trials as a test can afford.
+    learning_trials: ClassVar[int] = 100
+    learning_groups: ClassVar[int] = 4
 
     def make_searcher(self, problem: Problem, seed: int) -> Searcher:
         return make("amc", problem, seed)
