@@ -139,6 +139,17 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise VerificationError(f"{path} cannot be read as safetensors: {error}") from None
 
 
+def read_check(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """The input and the output of ``check.safetensors``."""
+    tensors = read_tensors(folder / CHECK)
+    if tensors.keys() != {"input", "output"}:
+        raise VerificationError(
+            f"{folder / CHECK} should hold input and output, it holds {sorted(tensors)}; "
+            "export the job again"
+        )
+    return tensors["input"], tensors["output"]
+
+
 def tensor_bytes(tensors: Mapping[str, torch.Tensor]) -> bytes:
     """The content of a safetensors file."""
     # The format refuses tensors that share memory, as tied weights do.

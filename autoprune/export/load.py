@@ -15,6 +15,7 @@ from autoprune.export.files import (
     WEIGHTS,
     check_file,
     check_seal,
+    read_check,
     read_schedule,
     read_tensors,
 )
@@ -50,7 +51,7 @@ def load(folder: str | Path, model: ModelSource | None = None) -> nn.Module:
     pruned = fit_checked(
         unpruned_network(schedule, model), schedule, read_tensors(folder / WEIGHTS)
     )
-    _check_outputs(pruned, read_tensors(folder / CHECK))
+    _check_outputs(pruned, *read_check(folder))
     return pruned
 
 
@@ -121,10 +122,10 @@ def _named(schedule: Schedule) -> str:
     return f" ({schedule.model.name})" if schedule.model.name else ""
 
 
-def _check_outputs(pruned: nn.Module, check: Mapping[str, torch.Tensor]) -> None:
+def _check_outputs(pruned: nn.Module, given: torch.Tensor, expected: torch.Tensor) -> None:
     with torch.inference_mode():
-        output = pruned(check["input"])
-    apart = difference(output, check["output"])
+        output = pruned(given)
+    apart = difference(output, expected)
     if not apart <= TOLERANCE:
         raise ModelError(
             "this is not the network the bundle was pruned from: its layers have the right sizes, "

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from autoprune.errors import InputError
-from autoprune.export.files import CHECK, ONNX, UNPRUNED_ONNX, read_tensors
+from autoprune.export.files import ONNX, UNPRUNED_ONNX, read_check
 from autoprune.export.load import ModelSource, load, unpruned_network
 from autoprune.export.onnx_files import onnx_runner
 from autoprune.export.schedule import Schedule
@@ -58,6 +58,7 @@ def measure_bundle(
 
     Raises:
         InputError: the runtime needs the model and there is none.
+        VerificationError: an ONNX file does not run.
     """
     runners = _runners(folder, schedule, model)
     with measuring_lock():
@@ -80,10 +81,10 @@ def measure_bundle(
 
 def _runners(folder: Path, schedule: Schedule, model: ModelSource | None) -> list[Runner]:
     """The unpruned network's first."""
-    inputs = read_tensors(folder / CHECK)["input"]
+    inputs, _ = read_check(folder)
     if schedule.runtime == "onnxruntime":
         return [
-            onnx_runner((folder / name).read_bytes(), inputs, schedule.threads)
+            onnx_runner((folder / name).read_bytes(), inputs, schedule.threads, name)
             for name in (UNPRUNED_ONNX, ONNX)
         ]
     if model is None and schedule.model.name is None:

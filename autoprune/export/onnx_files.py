@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 from autoprune.errors import VerificationError
 
+_OrtValue = onnxruntime.OrtValue
 TOLERANCE = 1e-4
 """Largest difference allowed between outputs, relative to the largest value if that is over 1."""
 
@@ -72,28 +74,43 @@ def run_onnx(content: bytes, inputs: torch.Tensor, name: str) -> torch.Tensor:
     Raises:
         VerificationError: it does not run; ``name`` says which file in the message.
     """
-    try:
+    with _named(name):
         session = _session(content, threads=1)
-        feeds = {session.get_inputs()[0].name: inputs.numpy(force=True)}
-        output: npt.NDArray[np.float32] = session.run(None, feeds)[0]
-    except Exception as error:
-        raise VerificationError(f"{name} does not run in onnxruntime: {error}") from None
+        output: npt.NDArray[np.float32] = session.run(None, _feeds(session, inputs))[0]
     return torch.from_numpy(output)
 
 
-def onnx_runner(content: bytes, inputs: torch.Tensor, threads: int) -> Callable[[], None]:
+def onnx_runner(
+    content: bytes, inputs: torch.Tensor, threads: int, name: str
+) -> Callable[[], None]:
     """Runs a network once per call, its input and output bound beforehand.
 
     The session is set up as latency_tables sets up those it measures.
+
+    Raises:
+        VerificationError: it does not run; ``name`` says which file in the message.
     """
-    session = _session(content, threads)
-    binding = session.io_binding()
-    feeds = {session.get_inputs()[0].name: inputs.numpy(force=True)}
-    for name, values in feeds.items():
-        binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(values))
-    for output, values in zip(session.get_outputs(), session.run(None, feeds), strict=True):
-        binding.bind_ortvalue_output(output.name, onnxruntime.OrtValue.ortvalue_from_numpy(values))
+    with _named(name):
+        session = _session(content, threads)
+        binding = session.io_binding()
+        feeds = _feeds(session, inputs)
+        for source, values in feeds.items():
+            binding.bind_ortvalue_input(source, _OrtValue.ortvalue_from_numpy(values))
+        for output, values in zip(session.get_outputs(), session.run(None, feeds), strict=True):
+            binding.bind_ortvalue_output(output.name, _OrtValue.ortvalue_from_numpy(values))
     return partial(session.run_with_iobinding, binding)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise VerificationError(f"{name} does not run in onnxruntime: {error}") from None
+
+
+def _feeds(session: Any, inputs: torch.Tensor) -> dict[str, npt.NDArray[np.float32]]:
+    return {session.get_inputs()[0].name: inputs.numpy(force=True)}
 
 
 def _session(content: bytes, threads: int) -> Any:

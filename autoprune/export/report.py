@@ -163,7 +163,7 @@ def _charts(schedule: Schedule, trials: Sequence[TrialRow]) -> list[Chart]:
 
 def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
     found = schedule.provenance
-    trial = "" if found.trial is None else f", schedule of trial {found.trial}"
+    trial = "" if found.trial is None else f", the schedule comes from trial {found.trial}"
     return [
         ("Job", found.job),
         ("Searcher", f"{found.searcher}, seed {found.seed}"),

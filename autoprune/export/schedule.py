@@ -39,7 +39,8 @@ class Layer(_Entry):
     """Channels of one layer, before and after.
 
     Args:
-        type: ``conv``, ``depthwise``, ``conv_transpose`` or ``linear``.
+        type: ``conv``, ``depthwise``, ``linear``, or another; one
+            that says ``transpose`` has its inputs first in the weight.
         keep_ratio: output channels after / before.
     """
 
@@ -181,7 +182,8 @@ class Provenance(_Entry):
 
     Args:
         trials: how many were run.
-        trial: index of the one this schedule is of.
+        trial: index of the one this schedule comes from; projected to meet the budget when
+            measured, it is narrower than that trial's.
         digest: of the job; equal digests mean equal searches.
         environment: fingerprint that scores are exact for.
         created: ISO 8601, UTC.

@@ -41,12 +41,12 @@ def first_difference(
 
 
 def _fits(kind: str, shape: tuple[int, ...], inputs: int, outputs: int) -> bool:
-    if kind == "linear":
+    if len(shape) == 2:
         return shape == (outputs, inputs)
     if len(shape) < 3:
         return False
     # A grouped convolution divides its second dimension by the number of groups.
-    if kind == "conv_transpose":
+    if "transpose" in kind.lower():
         return shape[0] == inputs and outputs % shape[1] == 0
     return shape[0] == outputs and inputs % shape[1] == 0
 

@@ -147,11 +147,9 @@ def _graph(name: str, side: Side) -> Callable[[Path, Schedule], str]:
 
 
 def _numerics(folder: Path, _: Schedule) -> str:
-    tensors = files.read_tensors(folder / files.CHECK)
-    if tensors.keys() != {"input", "output"}:
-        raise VerificationError(f"{files.CHECK} should hold input and output, not {list(tensors)}")
+    given, expected = files.read_check(folder)
     content = (folder / files.ONNX).read_bytes()
-    apart = difference(run_onnx(content, tensors["input"], files.ONNX), tensors["output"])
+    apart = difference(run_onnx(content, given, files.ONNX), expected)
     if not apart <= TOLERANCE:
         raise VerificationError(
             f"{files.ONNX} does not give the output of {files.CHECK}: they differ by {apart:.2g}, "

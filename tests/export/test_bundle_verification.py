@@ -11,10 +11,12 @@ import pytest
 import torch
 from export_case import Case, SmallResNet
 
-from autoprune.errors import InputError
+from autoprune.errors import InputError, VerificationError
 from autoprune.export import files
 from autoprune.export.files import read_schedule, schedule_text, sealed, sha256
+from autoprune.export.load import load
 from autoprune.export.verify import Verification, verify
+from autoprune.pruning.surgery import fit
 from latency_tables.runtimes.onnx_export import export_onnx
 
 Write = Callable[..., Path]
@@ -121,8 +123,6 @@ def test_a_forged_onnx_file_of_the_right_shapes_is_caught(bundle: Path, case: Ca
     other = SmallResNet().eval()
     state = {name: torch.rand_like(t.float()).to(t) for name, t in case.pruned.state_dict().items()}
     state = {n: case.pruned.state_dict()[n] if "channel_map" in n else t for n, t in state.items()}
-    from autoprune.pruning.surgery import fit
-
     (bundle / "model.onnx").write_bytes(export_onnx(fit(other, state).eval(), case.example_input))
     _reseal(bundle)
     assert _failed(verify(bundle, measure=False)) == {"onnx numerics"}
@@ -147,8 +147,18 @@ def test_a_file_that_is_not_what_its_name_says_fails_with_true_hashes(bundle: Pa
     for name in ("model.safetensors", "model.onnx"):
         (bundle / name).write_bytes(b"nothing of the kind")
     _reseal(bundle)
-    failed = _failed(verify(bundle, measure=False))
-    assert failed == {"weight shapes", "onnx shapes", "onnx numerics"}
+    verification = verify(bundle, rounds=ROUNDS)
+    assert _failed(verification) == {"weight shapes", "onnx shapes", "onnx numerics"}
+    assert "model.onnx does not run" in _detail(verification, "latency budget")
+
+
+def test_a_check_without_its_output_is_caught(bundle: Path) -> None:
+    check = files.read_tensors(bundle / files.CHECK)
+    (bundle / files.CHECK).write_bytes(files.tensor_bytes({"input": check["input"]}))
+    _reseal(bundle)
+    assert _failed(verify(bundle, measure=False)) == {"onnx numerics"}
+    with pytest.raises(VerificationError, match="should hold input and output"):
+        load(bundle, model=SmallResNet)
 
 
 def _with_limit(fraction: float) -> dict[str, Any]:

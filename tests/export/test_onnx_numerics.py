@@ -77,10 +77,12 @@ def test_what_is_not_onnx_is_named() -> None:
         read_graph(b"junk", "a.onnx")
     with pytest.raises(VerificationError, match=r"a\.onnx does not run"):
         run_onnx(b"junk", torch.zeros(1), "a.onnx")
+    with pytest.raises(VerificationError, match=r"a\.onnx does not run"):
+        onnx_runner(b"junk", torch.zeros(1), 1, "a.onnx")
 
 
 def test_a_runner_runs_as_often_as_it_is_called() -> None:
     model = nn.Linear(3, 2).eval()
-    run = onnx_runner(export_onnx(model, torch.zeros(1, 3)), torch.zeros(1, 3), threads=1)
+    run = onnx_runner(export_onnx(model, torch.zeros(1, 3)), torch.zeros(1, 3), 1, "it")
     for _ in range(3):
         run()
