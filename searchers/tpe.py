@@ -26,6 +26,7 @@ from searchers.contract import (
 )
 from searchers.projection import project
 from searchers.seen import Seen
+from searchers.uniform import uniform_widths
 
 _ATTEMPTS = 3
 _MOST_PARAMETERS = 30
@@ -45,8 +46,8 @@ class TPE(Searcher):
         >>> while not isinstance(suggestion := searcher.ask(), Done):
         ...     searcher.tell(suggestion.id, score(suggestion))
 
-    A sample is projected to the nearest feasible schedule, and Optuna is told the keep ratios that
-    were really evaluated. Each ask draws from a sampler seeded by (seed, ask), and leaves no
+    The first trial is the uniform schedule. A sample is projected to the nearest feasible
+    schedule, and Optuna is told the keep ratios that were really evaluated. Each ask draws from a sampler seeded by (seed, ask), and leaves no
     running trial behind, so a study kept between asks and one rebuilt from the told history
     propose the same. Groups that cost little share a parameter where there are more than 30.
     Meant for up to 2,000 trials.
@@ -72,12 +73,20 @@ class TPE(Searcher):
         self._study = _new_study()
 
     def _propose(self) -> Suggestion | Wait | Done:
+        if self._asked == 0:
+            widths = tuple(uniform_widths(self.problem).tolist())
+        else:
+            widths = self._sampled()
+        self._seen.add(widths)
+        return self._suggest(widths)
+
+    def _sampled(self) -> tuple[int, ...]:
+        """A feasible schedule near a sample, one not asked yet where few draws find one."""
         for attempt in range(_ATTEMPTS):
             widths = project(self.problem, self._sample(attempt) * self.problem.full)
             if widths not in self._seen:
                 break
-        self._seen.add(widths)
-        return self._suggest(widths)
+        return widths
 
     def _sample(self, attempt: int) -> FloatArray:
         """Keep ratios [G] drawn from what has been told."""

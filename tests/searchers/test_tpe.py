@@ -59,6 +59,11 @@ def test_cheap_groups_share_parameters_beyond_thirty() -> None:
     assert all(problem.feasible(suggestion.widths)[0] for suggestion, _ in told)
 
 
+def test_the_first_trial_is_the_uniform_schedule() -> None:
+    problem = sample_problem(trials=8)
+    assert TPE(problem, seed=4).ask().widths == make("uniform", problem).ask().widths
+
+
 def test_thirty_groups_have_a_parameter_each() -> None:
     assert len(TPE(sample_problem(groups=30))._space) == 30
 
