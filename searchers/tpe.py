@@ -46,11 +46,11 @@ class TPE(Searcher):
         >>> while not isinstance(suggestion := searcher.ask(), Done):
         ...     searcher.tell(suggestion.id, score(suggestion))
 
-    The first trial is the uniform schedule. A sample is projected to the nearest feasible
-    schedule, and Optuna is told the keep ratios that were really evaluated. Each ask draws from a sampler seeded by (seed, ask), and leaves no
-    running trial behind, so a study kept between asks and one rebuilt from the told history
-    propose the same. Groups that cost little share a parameter where there are more than 30.
-    Meant for up to 2,000 trials.
+    The first trial is the uniform schedule. Each later sample is projected to the nearest feasible
+    schedule, and Optuna is told the keep ratios that were really evaluated. Each ask draws from a
+    sampler seeded by (seed, ask), and leaves no running trial behind, so a study kept between asks
+    and one rebuilt from the told history propose the same. Groups that cost little share a
+    parameter where there are more than 30. Meant for up to 2,000 trials.
 
     Args:
         problem: the search space, its cost and its budget.
