@@ -24,6 +24,7 @@ from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Metric
 from autoprune.evaluation.descent import channels_last, make_optimizer
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.evaluator import NetworkEvaluator
+from autoprune.evaluation.recalibration import recalibrate
 from autoprune.models.registry import build_model
 from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.groups import find_groups
@@ -68,7 +69,7 @@ def forward_backward(model: nn.Module, batches: Iterable[Batch]) -> None:
     model.train()
     for images, labels in batches:
         model.zero_grad(set_to_none=True)
-        functional.cross_entropy(model(images), labels).backward()
+        functional.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
 
 
 def forward(model: nn.Module, batches: Iterable[Batch]) -> None:
@@ -99,7 +100,7 @@ def measure(
 
     def passes() -> None:
         forward_backward(pruned, training)
-        forward(pruned, recalibration)
+        recalibrate(pruned, recalibration)  # nothing but passes, on batch statistics
         forward(pruned, scoring)
 
     optimizer = make_optimizer(pruned, 1e-6, 0.9, 0.0)

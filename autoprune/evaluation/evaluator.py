@@ -104,13 +104,15 @@ class NetworkEvaluator:
 
         Recalibrating before the finetune as well would change no bit: in training mode batch norm
         uses the statistics of the batch, and those measured before are reset afterwards.
+        Statistics are measured on augmented images, as in training: on plain ones the unpruned
+        ResNet-20 loses three points on CIFAR-10, whose crops have black borders in training.
         """
         if fidelity.steps:
             batches = TrainingBatches(self._dataset, fidelity.batch_size, self._seed, "finetune")
             short_finetune(model, batches.first(fidelity.steps), fidelity, self._teacher)
         if fidelity.recalibration_batches:
             batches = TrainingBatches(
-                self._dataset, fidelity.batch_size, self._seed, "recalibration", augment=False
+                self._dataset, fidelity.batch_size, self._seed, "recalibration"
             )
             recalibrate(model, batches.first(fidelity.recalibration_batches))
 

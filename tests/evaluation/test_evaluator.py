@@ -17,6 +17,7 @@ from autoprune.errors import UnknownNameError
 from autoprune.evaluation.batches import TrainingBatches
 from autoprune.evaluation.checkpoint import pack, unpack
 from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Metric
+from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.evaluator import NetworkEvaluator
 from autoprune.evaluation.rebuild import rebuild
 from autoprune.evaluation.recalibration import recalibrate
@@ -59,6 +60,19 @@ def test_recalibration_and_finetuning_each_improve_a_pruned_network(evaluator):
     )
     assert finetuned.loss < recalibrated.loss < raw.loss
     assert finetuned.accuracy > raw.accuracy + 0.1
+
+
+def test_statistics_are_measured_on_augmented_images_as_in_training(network, space, digits):
+    evaluator = make(network, space, digits)
+    fidelity = Fidelity(steps=0, batch_size=32, recalibration_batches=3)
+    result = evaluator.evaluate(EvaluationRequest(FULL, fidelity, want_weights=True))
+    state, _, _ = unpack(result.weights)
+    expected = channels_last(copy.deepcopy(network))
+    recalibrate(expected, TrainingBatches(digits, 32, 11, "recalibration", augment=True).first(3))
+    assert torch.equal(state["bn2.running_mean"], expected.bn2.running_mean)
+    plain = channels_last(copy.deepcopy(network))
+    recalibrate(plain, TrainingBatches(digits, 32, 11, "recalibration", augment=False).first(3))
+    assert not torch.allclose(state["bn2.running_mean"], plain.bn2.running_mean)
 
 
 def test_a_score_is_the_same_whenever_and_by_whomever_it_is_asked(network, space, digits):
