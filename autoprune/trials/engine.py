@@ -68,8 +68,12 @@ def _parse(url: str) -> URL:
         return URL.create("sqlite", database=url)
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise DatabaseError(f"{url!r} is no database address: {error}") from error
+    except (ArgumentError, ValueError) as error:
+        # The address is not repeated: it may hold a password.
+        raise DatabaseError(
+            "the database address cannot be read: expected postgresql://USER:PASSWORD@HOST:PORT/NAME "
+            "with a number for PORT and %XX for special characters, or the path of a SQLite file"
+        ) from error
     if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername == "sqlite":
