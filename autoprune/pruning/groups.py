@@ -91,7 +91,7 @@ def _tied_groups(
             _check_wanted(in_order, ignore)
             ties = resolve(traced, tied)
         except UntieableError as reason:
-            left_out.append(LeftOut(layer, str(reason)))
+            left_out.append(LeftOut.of(in_order, str(reason)))
             continue
         choices = legal_widths(ties.units, divisor, min_keep)
         groups.append(PruningGroup(layer, ties.units, choices, ties.slices, in_order))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ def read_network(model: nn.Module, example_input: torch.Tensor, space: SearchSpa
         ModelError: the model cannot be exported, or computes something no rule prices.
     """
     try:
-        program = torch.export.export(model.eval(), (example_input,))
+        program = torch.export.export(copy.deepcopy(model).eval(), (example_input,))
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise ModelError(

@@ -37,7 +37,7 @@ def preflight(
             if reason is None:
                 sound.append(group)
             else:
-                left_out.append(LeftOut(group.name, reason))
+                left_out.append(LeftOut.of(group.producers, reason))
     return SearchSpace(tuple(sound), tuple(left_out))
 
 
@@ -68,8 +68,8 @@ def _fault(
     alone = SearchSpace((group,))
     effect, worst = 0.0, TOLERANCE / 100
     for kept in _index_sets(group, generator):
-        masked = _outputs(fit(probe, masked_state(probe.state_dict(), group, kept)), inputs)
         try:
+            masked = _outputs(fit(probe, masked_state(probe.state_dict(), group, kept)), inputs)
             sliced = _outputs(prune(probe, alone, {group.name: kept}), inputs)
         except Exception as error:
             return f"the network without {group.units - len(kept)} of its units stops: {error}"

@@ -60,6 +60,12 @@ class LeftOut:
     name: str
     reason: str
 
+    @classmethod
+    def of(cls, producers: Sequence[str], reason: str) -> LeftOut:
+        """Named after the first producing layer; the reason tells the others."""
+        others = ", ".join(producers[1:])
+        return cls(producers[0], f"{reason}; tied to it: {others}" if others else reason)
+
 
 @dataclass(frozen=True)
 class SearchSpace:

@@ -1,0 +1,108 @@
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from autoprune.errors import ModelError
+from autoprune.pruning.network import read_network, thinned
+from autoprune.pruning.space import SearchSpace
+from latency_tables.operators import Operator
+
+NOTHING = SearchSpace(())
+
+
+def operators(model: nn.Module, *shape: int) -> list[Operator]:
+    return [term.operator for term in read_network(model, torch.randn(shape), NOTHING).terms]
+
+
+def test_resnet20_is_its_convolutions_additions_shortcuts_pool_and_classifier(
+    resnet20: Any,
+) -> None:
+    terms = resnet20.network.terms
+    counts = Counter(term.operator.kind for term in terms)
+    assert counts == {"conv": 19, "add": 9, "channel_map": 2, "global_avg_pool": 1, "linear": 1}
+    stem, shortcut = terms[0].operator, next(t for t in terms if t.layer == "layer3.0.shortcut")
+    assert stem == Operator(
+        "conv", 3, 16, 32, 32, (3, 3), padding=(1, 1), batch_norm=True, activation="relu"
+    )
+    assert shortcut.operator == Operator("channel_map", 32, 64, 16, 16, stride=(2, 2))
+    position = {group.name: number for number, group in enumerate(resnet20.space.groups)}
+    assert shortcut.inputs.multiples == ((position["layer2.0.conv2"], 1),)
+    assert shortcut.outputs.multiples == ((position["layer3.0.conv2"], 1),)
+
+
+def test_a_concatenation_counts_the_channels_of_all_its_groups(grouped: Any) -> None:
+    concat = next(t for t in grouped.network.terms if t.operator.kind == "concat")
+    groups = grouped.space.groups
+    parts = {groups[number].name: multiple for number, multiple in concat.outputs.multiples}
+    assert parts == {"grouped": 3, "side": 1}
+    assert concat.outputs.at([group.units for group in groups]) == 34
+
+
+def test_a_batch_norm_or_activation_that_others_bypass_stays_an_operator_of_its_own() -> None:
+    class Bypass(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.conv(x)
+            return torch.sigmoid(x) * self.norm(x)
+
+    kinds = [op.kind for op in operators(Bypass().eval(), 1, 3, 8, 8)]
+    assert kinds == ["conv", "activation", "batch_norm", "multiply"]
+
+
+def test_poolings_and_views_follow_their_rules() -> None:
+    model = nn.Sequential(
+        nn.MaxPool2d(3, 2, padding=1),
+        nn.ReLU6(),
+        nn.AvgPool2d(2),
+        nn.AdaptiveAvgPool2d(3),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Dropout(),
+        nn.Linear(4, 2, bias=False),
+    ).eval()
+    assert operators(model, 1, 4, 12, 12) == [
+        Operator("max_pool", 4, 4, 12, 12, (3, 3), (2, 2), (1, 1)),
+        Operator("activation", 4, 4, 6, 6, activation="relu6"),
+        Operator("avg_pool", 4, 4, 6, 6, (2, 2), (2, 2)),
+        Operator("global_avg_pool", 4, 4, 3, 3),
+        Operator("linear", 4, 2),
+    ]
+
+
+def test_what_no_rule_prices_is_refused_by_name() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.LayerNorm([4, 8, 8]))
+    with pytest.raises(ModelError, match=r"layer '1' computes 'layer_norm', which no rule prices"):
+        operators(model, 1, 3, 8, 8)
+
+
+def test_a_model_whose_path_depends_on_its_input_is_refused() -> None:
+    class Depends(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x if bool(x.sum() > 0) else -x
+
+    with pytest.raises(ModelError, match="Depends cannot be exported"):
+        operators(Depends(), 1, 3)
+
+
+def test_the_operators_cover_every_pair_of_legal_widths_or_a_thinned_grid(resnet20: Any) -> None:
+    pairs = {
+        (op.in_channels, op.out_channels)
+        for op in resnet20.network.operators()
+        if op.kind == "conv" and op.stride == (2, 2) and op.height == 32
+    }
+    assert pairs == {(i, o) for i in range(2, 17) for o in range(4, 33, 2)}
+    thin = resnet20.network.operators(points=3)
+    assert thin < resnet20.network.operators()
+    assert {op.in_channels for op in thin if op.kind == "linear"} == {8, 36, 64}
+
+
+def test_thinning_keeps_both_ends() -> None:
+    assert thinned(range(10), 4) == (0, 3, 6, 9)
+    assert thinned([1, 2], 4) == (1, 2)
+    assert thinned(range(10), None) == tuple(range(10))
