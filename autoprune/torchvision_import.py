@@ -50,7 +50,7 @@ def extension_loads(package: Path) -> bool:
     ]
     for library in libraries:
         try:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
         except (ImportError, OSError):
             continue
         return True
@@ -61,7 +61,7 @@ def _declare_schemas() -> None:
     if _declared:
         return
     # A library's schemas live only as long as the object that declared them.
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:
-        library.define(schema)
+        library.define(schema)  # type: ignore[no-untyped-call]
     _declared.append(library)
