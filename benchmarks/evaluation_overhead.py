@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -55,13 +54,13 @@ def random_dataset(train: int = 20_000, val: int = 1_000) -> Dataset:
 
 
 def cpu_seconds(act: Callable[[], object], repeats: int) -> float:
-    """Median CPU seconds of ``act``: on one thread, and unlike wall time deaf to other programs."""
+    """Least CPU seconds of ``act`` on one thread: other programs can only add to it."""
     taken = []
     for _ in range(repeats):
         start = time.process_time()
         act()
         taken.append(time.process_time() - start)
-    return statistics.median(taken)
+    return min(taken)
 
 
 def forward_backward(model: nn.Module, batches: Iterable[Batch]) -> None:
@@ -111,8 +110,8 @@ def measure(
         (cpu_seconds(passes, 1), cpu_seconds(lambda: evaluator.evaluate(request), 1))
         for _ in range(repeats)
     ]
-    bare = statistics.median(turn[0] for turn in turns)
-    whole = statistics.median(turn[1] for turn in turns)
+    bare = min(turn[0] for turn in turns)
+    whole = min(turn[1] for turn in turns)
     step = cpu_seconds(lambda: forward_backward(pruned, training), repeats) / fidelity.steps
     batch = cpu_seconds(lambda: list(source.first(fidelity.steps)), repeats) / fidelity.steps
     update = cpu_seconds(optimizer.step, 20)
