@@ -14,7 +14,9 @@ BoundKind = Literal["latency", "macs", "params"]
 _KINDS: tuple[BoundKind, ...] = ("latency", "macs", "params")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
-_PATTERN = re.compile(r"^\s*(?:(?P<kind>[a-z]+)\s*=)?\s*(?P<number>[0-9.eE+-]+)\s*(?P<unit>%|[a-zA-Z]*)\s*$")
+_PATTERN = re.compile(
+    r"^\s*(?:(?P<kind>[a-z]+)\s*=)?\s*(?P<number>[0-9.eE+-]+)\s*(?P<unit>%|[a-zA-Z]*)\s*$"
+)
 _EXAMPLES = "write it as 50%, 8ms, latency=50%, macs=20M, macs=50% or params=100k"
 
 
@@ -62,7 +64,9 @@ def parse_bound(text: str) -> Bound:
         raise InputError(f"cannot read the budget {text!r}: {_EXAMPLES}")
     kind = match["kind"] or "latency"
     if kind not in _KINDS:
-        raise InputError(f"budget {text!r} bounds {kind!r}; what can be bounded: {', '.join(_KINDS)}")
+        raise InputError(
+            f"budget {text!r} bounds {kind!r}; what can be bounded: {', '.join(_KINDS)}"
+        )
     try:
         number = float(match["number"])
     except ValueError:

@@ -31,7 +31,6 @@ from autoprune.jobs.executors.processes import ProcessExecutor
 from autoprune.jobs.executors.ray_actors import RayExecutor
 from autoprune.jobs.finetuning import WinnerFinetuner
 from autoprune.jobs.keys import hash_of
-from autoprune.jobs.layers import describe_layers
 from autoprune.jobs.lease import acquire, heartbeat
 from autoprune.jobs.measuring import Bench
 from autoprune.jobs.planning import Plan, make_plan
@@ -40,6 +39,7 @@ from autoprune.jobs.subject import Subject, load_subject, make_subject
 from autoprune.jobs.tables import PricedTable, measure_table, obtain, pinned, with_calibration
 from autoprune.models.registry import build_model, default_input_shape
 from autoprune.pruning.criteria import choose_units
+from autoprune.pruning.layers import describe_layers
 from autoprune.pruning.surgery import prune
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec
 from autoprune.trials.artifacts import ArtifactFolder
@@ -69,6 +69,18 @@ def open_stores(db: str, artifacts: str | None = None, *, create: bool = True) -
     return Stores(TrialStore(engine, folder), TableStore(engine))
 
 
+def open_job(db: str, job: str, artifacts: str | None = None) -> tuple[Stores, JobRecord]:
+    """Open a stored job with its artifacts, which are where they were when it was submitted."""
+    record = records_of(db).job(job)
+    stores = open_stores(db, artifacts or record.how["spec"]["artifacts"], create=False)
+    return stores, record
+
+
+def records_of(db: str) -> TrialStore:
+    """The jobs and trials of a database, for reading them alone: artifacts cannot be reached."""
+    return TrialStore(connect(db, create=False), ArtifactFolder(Path(os.devnull)))
+
+
 def submit(
     spec: JobSpec, progress: Progress, subject: Subject | None = None
 ) -> tuple[Stores, str, Plan]:
@@ -82,7 +94,7 @@ def submit(
     stores = open_stores(spec.db, spec.artifacts)
     priced = obtain(spec, subject, stores.tables, progress)
     check_device(spec, priced)
-    progress("table ready", {"table": priced.table.hash, "says": priced.calibration.describe()})
+    progress("table ready", {"table": priced.table.hash, "says": priced.describe()})
     plan = make_plan(spec, subject, priced)
     environment = environment_fingerprint(spec.train_threads)
     base = _base(plan)
@@ -312,7 +324,7 @@ def tables_of(db: str) -> TableStore | None:
     """The tables of a database, or None where there is no such database."""
     if "://" not in db and not Path(db).exists():
         return None
-    return open_stores(db).tables
+    return TableStore(connect(db, create=False))
 
 
 def _bare_subject(

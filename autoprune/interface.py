@@ -108,8 +108,8 @@ def search(
     if resume is None:
         stores, job, plan = composition.submit(spec, progress, subject)
     else:
-        stores = composition.open_stores(spec.db, spec.artifacts, create=False)
-        job = stores.trials.job(resume).id
+        stores, record = composition.open_job(spec.db, resume, spec.artifacts)
+        job = record.id
         plan = composition.reopen(stores, job, progress, {"workers": workers}, subject)
     composition.run(stores, job, plan, progress)
     return SearchResult(job, stores, plan)

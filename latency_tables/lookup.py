@@ -136,9 +136,10 @@ def _family(op: Operator) -> Operator:
 
 def _families(op: Operator) -> set[Operator]:
     family = _family(op)
-    if op.kind == "conv" and op.in_channels == op.out_channels == op.groups == 1:
-        # One channel is both a dense convolution and the narrowest depthwise one.
-        return {family, replace(family, groups=0)}
+    if op.kind == "conv" and op.in_channels == op.out_channels == op.groups:
+        # One channel a group: both depthwise and the narrowest of the convolutions with as many
+        # groups (with one group: of the dense ones).
+        return {replace(family, groups=0), replace(family, groups=op.groups)}
     return {family}
 
 

@@ -18,8 +18,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Put jobs side by side: accuracy before and after the final finetune, latency, time."""
-    stores = composition.open_stores(db, create=False)
-    rows = [comparison(stores.trials, job) for job in jobs]
+    store = composition.records_of(db)
+    rows = [comparison(store, job) for job in jobs]
     if as_json:
         print_json(rows)
         return

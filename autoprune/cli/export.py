@@ -25,8 +25,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write schedule.json, the pruned network's weights and ONNX file, and a report."""
-    stores = composition.open_stores(db, artifacts, create=False)
-    record = stores.trials.job(job)
+    stores, record = composition.open_job(db, job, artifacts)
     check_finished(record)
     with shown_progress(record.what["trials"]) as progress:
         plan = composition.reopen(stores, record.id, progress, {}, accept_environment=True)

@@ -9,7 +9,7 @@ from autoprune.cli.output import print_json, print_table
 
 def jobs(db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
     """List the jobs, newest last."""
-    stores = composition.open_stores(db, create=False)
+    store = composition.records_of(db)
     rows = [
         {
             "job": job.id,
@@ -17,7 +17,7 @@ def jobs(db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
             "searcher": job.what["searcher"],
             "created": job.created,
         }
-        for job in stores.trials.jobs()
+        for job in store.jobs()
     ]
     if as_json:
         print_json(rows)

@@ -138,7 +138,7 @@ def _print(priced: PricedTable, as_json: bool) -> None:
         ["", "value"],
         [[k, v] for k, v in _about(priced.table).items()],
     )
-    say(priced.calibration.describe())
+    say(priced.describe())
 
 
 def _list(db: str, as_json: bool) -> None:

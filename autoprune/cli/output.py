@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.table import Table
 from autoprune.trials.records import Json
 
 words = Console(stderr=True, highlight=False, soft_wrap=True)
-results = Console(highlight=False)
+results = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def say(text: str) -> None:

@@ -39,8 +39,7 @@ def resume(
         "out": out,
     }
     overrides = {key: value for key, value in given.items() if value is not None}
-    stores = composition.open_stores(db, artifacts, create=False)
-    record = stores.trials.job(job)
+    stores, record = composition.open_job(db, job, artifacts)
     told = sum(trial.state == "told" for trial in stores.trials.trials(record.id))
     with shown_progress(record.what["trials"], told) as progress:
         plan = composition.reopen(

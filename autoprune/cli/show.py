@@ -10,8 +10,8 @@ from autoprune.jobs.summary import summarise_job
 
 def show(job: Job, db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
     """State, digest, the network before and after, and every layer of the best schedule."""
-    stores = composition.open_stores(db, create=False)
-    shown = summarise_job(stores.trials, job)
+    store = composition.records_of(db)
+    shown = summarise_job(store, job)
     if as_json:
         print_json(shown)
     else:

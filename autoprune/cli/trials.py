@@ -10,8 +10,8 @@ from autoprune.jobs.summary import trial_rows
 
 def trials(job: Job, db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
     """List a job's trials in the order they were asked."""
-    stores = composition.open_stores(db, create=False)
-    rows = trial_rows(stores.trials, job)
+    store = composition.records_of(db)
+    rows = trial_rows(store, job)
     if as_json:
         print_json(rows)
         return

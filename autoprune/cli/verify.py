@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,8 @@ import typer
 from autoprune.cli.options import AsJson
 from autoprune.cli.output import print_json, print_table
 from autoprune.export.verify import verify as verify_bundle
+
+_VERDICTS = {True: "ok", False: "FAILED", None: "not judged"}
 
 
 def verify(
@@ -24,12 +25,12 @@ def verify(
     """Check hashes, shapes and the ONNX file's numbers, and measure the latency again."""
     found = verify_bundle(folder, model=model, measure=measure)
     if as_json:
-        print_json(asdict(found) | {"passes": found.passes})
+        print_json(found.to_json())
     else:
         print_table(
             f"bundle {folder}",
             ["check", "", "detail"],
-            [[check.name, "ok" if check.ok else "FAILED", check.detail] for check in found.checks],
+            [[check.name, _VERDICTS[check.ok], check.detail] for check in found.checks],
         )
     if not found.passes:
         raise typer.Exit(1)

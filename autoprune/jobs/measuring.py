@@ -16,10 +16,12 @@ from autoprune.errors import BudgetInfeasibleError
 from autoprune.jobs.context import Progress
 from autoprune.trials.records import FinalistRecord, Json
 from latency_tables.lock import measuring_lock
-from latency_tables.measuring import ratio_to_first
+from latency_tables.measuring import Ratio, ratio_to_first
 from latency_tables.runtimes import runtime
 
 ROUNDS = 60
+_HALF_WIDTH = 1.96 * 1.2533 * 1.4826
+"""Of a median's 95% interval, in MAD / sqrt(n), for normal noise."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,18 @@ class Bench:
         ]
         with measuring_lock(on_wait=lambda: progress("waiting", {"for": "another measurement"})):
             ratios = ratio_to_first(runners, rounds=ROUNDS)
-        return [
-            {
-                "ratio": ratio.median,
-                "mad": ratio.mad,
-                "latency_s": ratio.median * self.base_s,
-                "fits": self.limit_s is None or ratio.median * self.base_s <= self.limit_s,
-            }
-            for ratio in ratios[1:]
-        ]
+        return [self._verdict(ratio) for ratio in ratios[1:]]
+
+    def _verdict(self, ratio: Ratio) -> Json:
+        """It fits only if the ratio's whole 95% interval does, so that it fits again later."""
+        uncertainty = _HALF_WIDTH * ratio.mad / ratio.repeats**0.5
+        return {
+            "ratio": ratio.median,
+            "uncertainty": uncertainty,
+            "latency_s": ratio.median * self.base_s,
+            "fits": self.limit_s is None
+            or (ratio.median + uncertainty) * self.base_s <= self.limit_s,
+        }
 
 
 def measure_ranked(

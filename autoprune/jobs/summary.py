@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from autoprune.evaluation.contract import Metric
 from autoprune.jobs.keys import job_digest
-from autoprune.jobs.layers import layer_view
 from autoprune.jobs.race import ranked
+from autoprune.pruning.layers import layer_view
 from autoprune.trials.records import FinalistRecord, JobRecord, Json, TrialRecord
 from autoprune.trials.store import TrialStore
 
@@ -67,9 +67,8 @@ def trial_rows(store: TrialStore, job_id: str) -> list[Json]:
 
 def layers_of(job: JobRecord, widths: tuple[int, ...]) -> Json:
     """The per-layer view of one schedule of this job."""
-    units = {group["name"]: group["units"] for group in job.what["groups"]}
     named = dict(zip(_group_names(job), widths, strict=True))
-    return layer_view(job.base["layers"], units, named)
+    return layer_view(job.base["layers"], named)
 
 
 def _group_names(job: JobRecord) -> list[str]:

@@ -43,6 +43,10 @@ class PricedTable:
         """Measured latency of the unpruned network in seconds: the calibration's first network."""
         return self.calibration.pairs[0][1]
 
+    def describe(self) -> str:
+        """One line on how far its predictions can be trusted."""
+        return self.calibration.describe().partition(": ")[2]
+
     @property
     def is_of_this_device(self) -> bool:
         """Whether the table was measured on the machine this runs on."""

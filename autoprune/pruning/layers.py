@@ -1,61 +1,78 @@
-"""A schedule seen layer by layer."""
+"""The per-layer view of a schedule, from plain data: a job carries it, so no network is loaded.
+
+A layer's channels are ``constant + sum of channels per unit * width`` over groups; that is what
+:func:`describe_layers` writes down and :func:`layer_view` evaluates.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
 from autoprune.pruning.channels import Channels, TensorChannels
 from autoprune.pruning.space import SearchSpace
 
-
-@dataclass(frozen=True)
-class LayerView:
-    """One convolution or linear layer before and after pruning.
-
-    Args:
-        type: class name of the module.
-        in_channels, out_channels: before and after; features for a linear layer.
-        keep_ratio: output channels after / before, in (0, 1].
-    """
-
-    type: str
-    in_channels: tuple[int, int]
-    out_channels: tuple[int, int]
-    keep_ratio: float
+Json = dict[str, Any]
 
 
-def layer_view(
-    model: nn.Module, space: SearchSpace, widths: Mapping[str, int]
-) -> dict[str, LayerView]:
-    """Layer name -> view; every convolution and linear layer, in the model's order.
+def describe_layers(model: nn.Module, space: SearchSpace) -> Json:
+    """Every convolution and linear layer, in the model's order, as JSON values.
 
-    Args:
-        model: the unpruned network.
-        space: its groups.
-        widths: group name -> units kept.
+    Returns:
+        ``{layer: {type, in: {before, constant, units: {group: channels}}, out: {...}}}``.
     """
     sizes = TensorChannels(space)
-    kept = [widths[group.name] for group in space.groups]
-    return {
-        name: _view(name, module, sizes, kept)
-        for name, module in model.named_modules()
-        if isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
-    }
+    layers: Json = {}
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.conv._ConvNd | nn.Linear):
+            counts = _counts(module)
+            sides = _sides(f"{name}.weight", module, sizes)
+            into, out = (
+                _side(before, side, space) for before, side in zip(counts, sides, strict=True)
+            )
+            layers[name] = {"type": _type(module), "in": into, "out": out}
+    return layers
 
 
-def _view(name: str, module: nn.Module, sizes: TensorChannels, kept: Sequence[int]) -> LayerView:
-    ins, outs = _sides(f"{name}.weight", module, sizes)
-    before_in, before_out = _counts(module)
-    after = outs.at(kept)
-    return LayerView(
-        type(module).__name__,
-        (before_in, ins.at(kept)),
-        (before_out, after),
-        after / before_out,
-    )
+def layer_view(layers: Json, widths: Mapping[str, int]) -> Json:
+    """``{layer: {type, in_channels, out_channels, keep_ratio}}`` of one schedule.
+
+    Args:
+        layers: from :func:`describe_layers`.
+        widths: group name -> units kept.
+    """
+    view: Json = {}
+    for name, layer in layers.items():
+        out = _before_after(layer["out"], widths)
+        view[name] = {
+            "type": layer["type"],
+            "in_channels": _before_after(layer["in"], widths),
+            "out_channels": out,
+            "keep_ratio": out[1] / out[0],
+        }
+    return view
+
+
+def _side(before: int, channels: Channels, space: SearchSpace) -> Json:
+    units = {space.groups[group].name: multiple for group, multiple in channels.multiples}
+    return {"before": before, "constant": channels.constant, "units": units}
+
+
+def _before_after(side: Json, widths: Mapping[str, int]) -> list[int]:
+    kept = sum(each * widths[group] for group, each in side["units"].items())
+    return [side["before"], side["constant"] + kept]
+
+
+def _type(module: nn.Module) -> str:
+    if isinstance(module, nn.Linear):
+        return "linear"
+    if isinstance(module, nn.modules.conv._ConvNd):
+        if module.groups > 1 and module.groups == module.in_channels == module.out_channels:
+            return "depthwise"
+        return "conv_transpose" if module.transposed else "conv"
+    raise TypeError(f"expected a convolution or linear layer, got {type(module).__name__}")
 
 
 def _counts(module: nn.Module) -> tuple[int, int]:

@@ -58,6 +58,7 @@ class NetAdapt(Searcher):
     """
 
     name = "netadapt"
+    carries_weights = True
 
     def __init__(
         self,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import deque
 from typing import Any
 
-from autoprune.errors import InputError
+from autoprune.errors import AutopruneError, InputError
 from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Evaluator
 from autoprune.jobs.executors.port import Completed, Recipe
 
@@ -15,6 +17,10 @@ class EvaluatorActor:
 
     def __init__(self, recipe: Recipe) -> None:
         self._evaluator: Evaluator = recipe()
+
+    def ready(self) -> bool:
+        """Answers once the evaluator is made."""
+        return True
 
     def evaluate(self, request: EvaluationRequest) -> EvaluationResult:
         """Score one schedule."""
@@ -70,7 +76,13 @@ class RayExecutor:
 
     def _start(self) -> None:
         if not self._ray.is_initialized():
-            cluster: dict[str, Any] = {"num_cpus": self._count * self._threads}
+            cluster: dict[str, Any] = {
+                "num_cpus": self._count * self._threads,
+                # Actors import the user's model and data from where the driver does.
+                "runtime_env": {
+                    "env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+                },
+            }
             if self._address:
                 cluster = {"address": self._address}
             self._ray.init(
@@ -80,6 +92,10 @@ class RayExecutor:
         self._recipe = self._ray.put(self._make)
         self._actor_class = self._ray.remote(num_cpus=self._threads)(EvaluatorActor)
         self._idle = [self._actor_class.remote(self._recipe) for _ in range(self._count)]
+        try:
+            self._ray.get([actor.ready.remote() for actor in self._idle])
+        except self._ray.exceptions.RayActorError as error:
+            raise AutopruneError(f"a Ray actor could not start: {error}") from error
 
     def _collect(self, reference: Any) -> Completed:
         ticket, actor = self._running.pop(reference)
