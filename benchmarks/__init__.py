@@ -1,0 +1,1 @@
+"""Comparisons that report ratios; each is run as a module."""
