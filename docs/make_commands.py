@@ -20,9 +20,10 @@ INTRODUCTION = """\
 Made by `make docs` from the program's own help; do not edit.
 
 Results go to stdout, words and progress to stderr. With `--json`, stdout holds one JSON document
-and nothing else. Exit codes: 0 done, 1 failed, 2 invalid input, 3 budget infeasible, 130 interrupted
-(the command that resumes is the last line). A field of a [job file](quickstart.md#a-job-file) and the
-option of the same name mean the same; where both are given, the option counts.
+and nothing else. Exit codes: 0 done, 1 failed, 2 invalid input, 3 budget infeasible, 130
+interrupted (the command that resumes is the last line). A field of a
+[job file](quickstart.md#a-job-file) and the option of the same name mean the same; where both are
+given, the option counts.
 """
 
 
@@ -52,8 +53,8 @@ def _section(name: str, command: Any) -> str:
     parameters = [item for item in command.params if item.name != "help"]
     arguments = [item for item in parameters if item.param_type_name == "argument"]
     options = [item for item in parameters if item.param_type_name == "option"]
-    usage = " ".join([name, *(_metavar(item) for item in arguments), *["[OPTIONS]"][: len(options)]])
-    lines = [f"## {name}", "", f"    {usage}", "", " ".join(command.help.split()), ""]
+    usage = [name, *(_metavar(item) for item in arguments), *(["[OPTIONS]"] if options else [])]
+    lines = [f"## {name}", "", f"    {' '.join(usage)}", "", " ".join(command.help.split()), ""]
     if parameters:
         lines += ["| | |", "| --- | --- |"]
         lines += [_row(f"`{_metavar(item)}`", item) for item in arguments]
@@ -64,9 +65,9 @@ def _section(name: str, command: Any) -> str:
 
 def _row(shown: str, parameter: Any) -> str:
     notes = [parameter.help]
-    if parameter.default is not None and parameter.default is not False and parameter.default != ():
-        shown_default = parameter.default
-        notes.append(f"Default: `{shown_default}`.")
+    if parameter.default not in (None, False, ()):
+        default = parameter.opts[0] if parameter.default is True else parameter.default
+        notes.append(f"Default: `{default}`.")
     if parameter.envvar:
         notes.append(f"Also from `${parameter.envvar}`.")
     if parameter.required and parameter.param_type_name == "option":

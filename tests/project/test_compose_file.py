@@ -1,0 +1,148 @@
+"""docker-compose.yml and Dockerfile are complete and consistent, as far as reading can tell."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from compose import read_compose
+
+SERVICES = ("postgres", "search", "ray-head", "ray-worker")
+SERVICE_KEYS = {
+    "image", "build", "user", "working_dir", "init", "environment", "profiles", "entrypoint",
+    "command", "depends_on", "volumes", "healthcheck", "shm_size", "restart", "secrets",
+}  # fmt: skip
+HEALTHCHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period", "disable"}
+
+
+@pytest.fixture(scope="module")
+def compose(root: Path) -> dict[str, Any]:
+    return read_compose(root / "docker-compose.yml")
+
+
+@pytest.fixture(scope="module")
+def instructions(root: Path) -> list[tuple[str, str]]:
+    """The Dockerfile's instructions with their arguments."""
+    text = (root / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in lines)]
+
+
+def test_the_services_are_there(compose: dict[str, Any]) -> None:
+    assert tuple(compose["services"]) == SERVICES
+    top = {key for key in compose if not key.startswith("x-")}
+    assert top == {"name", "services", "volumes"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_says_what_it_runs_and_how_its_health_shows(
+    name: str, compose: dict[str, Any]
+) -> None:
+    service = compose["services"][name]
+    assert set(service) <= SERVICE_KEYS
+    assert "image" in service
+    assert isinstance(service["command"], list)
+    assert all(isinstance(word, str) for word in service["command"])
+    health = service["healthcheck"]
+    assert set(health) <= HEALTHCHECK_KEYS
+    assert health.get("disable") is True or health["test"][0] == "CMD"
+
+
+def test_every_volume_is_declared_and_every_declared_one_used(compose: dict[str, Any]) -> None:
+    mounts = [m for service in compose["services"].values() for m in service["volumes"]]
+    sources = {mount.partition(":")[0] for mount in mounts}
+    assert {source for source in sources if source[0] not in "./"} == set(compose["volumes"])
+
+
+def test_dependencies_exist_and_show_their_health(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        for other, condition in service.get("depends_on", {}).items():
+            assert condition == {"condition": "service_healthy"}
+            assert "test" in compose["services"][other]["healthcheck"]
+
+
+def test_database_and_clients_agree(compose: dict[str, Any]) -> None:
+    server = compose["services"]["postgres"]["environment"]
+    for name in ("search", "ray-head"):
+        client = compose["services"][name]["environment"]
+        user, database = server["POSTGRES_USER"], server["POSTGRES_DB"]
+        assert client["AUTOPRUNE_DB"] == f"postgresql://{user}@postgres/{database}"
+        assert client["PGPASSWORD"] == server["POSTGRES_PASSWORD"]
+
+
+def test_artifacts_and_caches_lie_on_a_volume(compose: dict[str, Any]) -> None:
+    for name in ("search", "ray-head"):
+        service = compose["services"][name]
+        mounted = [mount.split(":")[1] for mount in service["volumes"]]
+        for variable in ("AUTOPRUNE_ARTIFACTS", "AUTOPRUNE_CACHE"):
+            path = service["environment"][variable]
+            assert any(path.startswith(f"{folder}/") for folder in mounted)
+
+
+def test_who_measures_shares_one_tmp_for_the_lock(compose: dict[str, Any]) -> None:
+    for name in ("search", "ray-head"):
+        assert "scratch:/tmp" in compose["services"][name]["volumes"]
+    head = compose["services"]["ray-head"]["command"]
+    assert not any(word.startswith("--temp-dir=/tmp") for word in head)
+
+
+def test_no_container_of_ours_runs_as_root_or_publishes_a_port(
+    compose: dict[str, Any], instructions: list[tuple[str, str]]
+) -> None:
+    for name in ("search", "ray-head", "ray-worker"):
+        assert not compose["services"][name]["user"].startswith(("0", "root"))
+    assert not any("ports" in service for service in compose["services"].values())
+    users = [rest for word, rest in instructions if word == "USER"]
+    assert users == ["autoprune"]
+
+
+def test_what_the_dockerfile_copies_is_tracked_and_not_ignored(
+    root: Path, instructions: list[tuple[str, str]]
+) -> None:
+    sources = [s for word, rest in instructions if word == "COPY" for s in rest.split()[:-1]]
+    ignore = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    listed = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True)
+    tracked = {name.partition("/")[0] for name in listed.stdout.splitlines()}
+    assert len(sources) == 7
+    assert set(sources) <= tracked
+    assert {f"!{source}" for source in sources} <= set(ignore)
+
+
+def test_the_image_holds_the_packages_of_the_wheel(
+    pyproject: dict[str, Any], instructions: list[tuple[str, str]]
+) -> None:
+    copied = {s for word, rest in instructions if word == "COPY" for s in rest.split()[:-1]}
+    assert set(pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) <= copied
+
+
+def test_the_image_installs_extras_that_exist(
+    pyproject: dict[str, Any], instructions: list[tuple[str, str]]
+) -> None:
+    installs = [rest for word, rest in instructions if word == "RUN" and "pip install" in rest]
+    match = re.search(r'"\.\[([\w,]+)\]"', " ".join(installs))
+    assert match is not None
+    assert set(match[1].split(",")) <= set(pyproject["project"]["optional-dependencies"])
+
+
+def test_no_secret_is_in_the_image(instructions: list[tuple[str, str]]) -> None:
+    settings = " ".join(rest for word, rest in instructions if word in ("ARG", "ENV", "COPY"))
+    assert not re.search(r"password|token|secret|\.env\b", settings, re.IGNORECASE)
+
+
+def test_the_image_runs_the_program(
+    pyproject: dict[str, Any], instructions: list[tuple[str, str]]
+) -> None:
+    entrypoint = next(rest for word, rest in instructions if word == "ENTRYPOINT")
+    assert json.loads(entrypoint)[0] in pyproject["project"]["scripts"]
+
+
+def test_the_image_is_of_the_version_built(
+    compose: dict[str, Any], pyproject: dict[str, Any]
+) -> None:
+    version = pyproject["project"]["version"]
+    for name in ("search", "ray-head", "ray-worker"):
+        assert compose["services"][name]["image"] == f"autoprune:{version}"

