@@ -11,8 +11,11 @@ from autoprune.jobs.context import SearchContext
 from autoprune.jobs.executors.port import Completed
 from autoprune.trials.records import TrialResult
 
+LOSSES_BEFORE_ALONE = 3
 LOSSES_BEFORE_STOPPING = 20
 """A lost process is no verdict, but one evaluation that takes this many with it stops the job."""
+
+_OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", "not enough memory", "can't allocate memory")
 
 _POLL_S = 1.0
 
@@ -44,6 +47,9 @@ class Evaluations:
 
         start(a), start(b), next -> [b], next -> [a]
         start(a), start(b) with the same key, next -> [a, b]      # evaluated once
+
+    What runs out of memory is tried once more with nothing beside it; if it does so again, that is
+    its verdict, and the job is marked ``timing_dependent``.
     """
 
     def __init__(self, context: SearchContext) -> None:
@@ -51,6 +57,10 @@ class Evaluations:
         self._ready: deque[tuple[str, TrialResult]] = deque()
         self._running: dict[str, list[Task]] = {}
         self._losses: Counter[str] = Counter()
+        self._submitted: set[str] = set()
+        self._held: deque[str] = deque()  # wait until nothing runs or waits alone
+        self._alone: deque[str] = deque()  # wait until nothing else runs
+        self._tried_alone: set[str] = set()
 
     def start(self, task: Task) -> None:
         """Begin one evaluation, or find its score in the database."""
@@ -62,7 +72,8 @@ class Evaluations:
         tasks = self._running.setdefault(slot, [])
         tasks.append(task)
         if len(tasks) == 1:
-            self._submit(slot, task)
+            self._held.append(slot)
+            self._schedule()
 
     def next(self) -> list[tuple[str, TrialResult]]:
         """Answers that are there; waits for at least one while anything runs."""
@@ -97,30 +108,53 @@ class Evaluations:
     def _has_weights(self, result: TrialResult) -> bool:
         return result.weights is not None and self._context.store.has_artifact(result.weights)
 
-    def _submit(self, slot: str, task: Task) -> None:
+    def _schedule(self) -> None:
+        """Submit what may run now: everything held, or one that must be alone."""
+        if not self._alone and not (self._submitted & self._tried_alone):
+            while self._held:
+                self._submit(self._held.popleft())
+        elif not self._submitted:
+            slot = self._alone.popleft()
+            self._tried_alone.add(slot)
+            self._submit(slot)
+
+    def _submit(self, slot: str) -> None:
+        task = self._running[slot][0]
         request = EvaluationRequest(
             self._context.named(task.widths), task.fidelity, task.start, task.want_weights
         )
+        self._submitted.add(slot)
         self._context.executor.submit(slot, request)
 
     def _receive(self, completed: Completed) -> None:
-        slot = completed.ticket
-        if completed.result is None:
+        slot, result = completed.ticket, completed.result
+        self._submitted.discard(slot)
+        if result is None:
             self._repeat(slot)
-            return
-        tasks = self._running.pop(slot)
-        result = self._store(completed.result)
-        self._ready.extend((task.ticket, result) for task in tasks)
+        elif _ran_out_of_memory(result) and slot not in self._tried_alone:
+            self._alone.append(slot)
+        else:
+            self._answer(slot, result)
+        self._schedule()
+
+    def _answer(self, slot: str, result: EvaluationResult) -> None:
+        if _ran_out_of_memory(result):
+            self._context.store.commit(self._context.lease, timing_dependent=True)
+        self._tried_alone.discard(slot)
+        stored = self._store(result)
+        self._ready.extend((task.ticket, stored) for task in self._running.pop(slot))
 
     def _repeat(self, slot: str) -> None:
         self._losses[slot] += 1
+        self._tried_alone.discard(slot)
         if self._losses[slot] >= LOSSES_BEFORE_STOPPING:
             raise AutopruneError(
                 f"the evaluation of {self._running[slot][0].widths} took {self._losses[slot]} "
                 "worker processes with it (is the machine out of memory?): lower --workers or the "
                 "batch size and resume"
             )
-        self._submit(slot, self._running[slot][0])
+        alone = self._losses[slot] >= LOSSES_BEFORE_ALONE
+        (self._alone if alone else self._held).append(slot)
 
     def _store(self, result: EvaluationResult) -> TrialResult:
         weights = None
@@ -129,3 +163,7 @@ class Evaluations:
         return TrialResult(
             result.score, result.loss, result.accuracy, result.seconds, result.error, weights
         )
+
+
+def _ran_out_of_memory(result: EvaluationResult) -> bool:
+    return result.error is not None and any(sign in result.error for sign in _OUT_OF_MEMORY)

@@ -44,7 +44,7 @@ class ExecutorContract:
     @pytest.fixture
     def executor(self) -> Iterator[Executor]:
         raise NotImplementedError
-        yield
+        return
 
     def test_answers_every_ticket_with_its_own_result(self, executor: Executor) -> None:
         for width in range(1, 8):
@@ -80,7 +80,7 @@ class ExecutorContract:
 class TestInline(ExecutorContract):
     @pytest.fixture
     def executor(self) -> Iterator[Executor]:
-        yield InlineExecutor(CheapRecipe(0.0))
+        return InlineExecutor(CheapRecipe(0.0))
 
 
 class TestProcesses(ExecutorContract):
@@ -129,7 +129,7 @@ class TestProcesses(ExecutorContract):
 class TestRay(ExecutorContract):
     @pytest.fixture
     def executor(self, ray_executor: RayExecutor) -> Iterator[Executor]:
-        yield ray_executor
+        return ray_executor
 
     def test_a_lost_actor_gives_its_ticket_back_and_is_replaced(self, executor: Any) -> None:
         executor.submit("warm", request_of(1))

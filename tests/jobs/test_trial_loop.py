@@ -104,8 +104,8 @@ def test_a_checkpoint_spares_the_replay_and_keeps_the_digest(tmp_path: Path) -> 
         tmp_path / "whole", fresh_job(tmp_path / "whole", "legr", trials), recipe=FAST
     )
     job = fresh_job(tmp_path / "stopped", "legr", trials)
+    stopping = InlineExecutor(Counting(TELLS_PER_CHECKPOINT + 15))
     with pytest.raises(KeyboardInterrupt):
-        stopping = InlineExecutor(Counting(TELLS_PER_CHECKPOINT + 15))
         cheap_job.drive(tmp_path / "stopped", job, executor=stopping)
     checkpoint = cheap_job.open_store(tmp_path / "stopped").checkpoint(job)
     assert checkpoint is not None
@@ -137,7 +137,7 @@ def test_failures_fail_their_trial_and_not_the_job(tmp_path: Path) -> None:
 def test_a_search_where_everything_fails_says_what_failed(tmp_path: Path) -> None:
     job = fresh_job(tmp_path, "random", 10)
     everything = tuple(cheap_job.make_problem(10).groups[0].choices)
-    with pytest.raises(AutopruneError, match="none of 10 trials .* NaN loss"):
+    with pytest.raises(AutopruneError, match=r"none of 10 trials .* NaN loss"):
         cheap_job.drive(tmp_path, job, recipe=CheapRecipe(0.0, everything))
 
 
@@ -192,3 +192,40 @@ def test_a_live_driver_elsewhere_keeps_its_job(tmp_path: Path) -> None:
     cheap_job.open_store(tmp_path).acquire(job, "elsewhere/1/1/x", 60.0)
     with pytest.raises(LeaseLostError, match="elsewhere"):
         cheap_job.drive(tmp_path, job, recipe=FAST)
+
+
+@dataclass
+class Hungry:
+    """Runs out of memory on some widths: the first time only, or always."""
+
+    always: bool
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def __call__(self) -> Hungry:
+        return self
+
+    def evaluate(self, request: EvaluationRequest) -> EvaluationResult:
+        widths = list(request.widths.values())
+        self.seen[str(widths)] += 1
+        if widths[0] % 4 == 0 and (self.always or self.seen[str(widths)] == 1):
+            return EvaluationResult(None, None, None, 0.0, error="MemoryError: no room")
+        return CheapEvaluator(0.0).evaluate(request)
+
+
+def test_what_runs_out_of_memory_once_is_scored_alone(tmp_path: Path) -> None:
+    expected = cheap_job.drive(
+        tmp_path / "whole", fresh_job(tmp_path / "whole", "random", 20), recipe=FAST
+    )
+    job = fresh_job(tmp_path / "hungry", "random", 20)
+    hungry = InlineExecutor(Hungry(always=False))
+    assert cheap_job.drive(tmp_path / "hungry", job, executor=hungry) == expected
+    assert not cheap_job.open_store(tmp_path / "hungry").job(job).timing_dependent
+
+
+def test_what_always_runs_out_of_memory_is_a_verdict_that_marks_the_job(tmp_path: Path) -> None:
+    job = fresh_job(tmp_path, "random", 20)
+    cheap_job.drive(tmp_path, job, executor=InlineExecutor(Hungry(always=True)))
+    store = cheap_job.open_store(tmp_path)
+    failed = [t for t in store.trials(job) if t.result is not None and t.result.error]
+    assert 0 < len(failed) < 20
+    assert store.job(job).timing_dependent
