@@ -71,7 +71,7 @@ def _parse(url: str) -> URL:
     except (ArgumentError, ValueError) as error:
         # The address is not repeated: it may hold a password.
         raise DatabaseError(
-            "the database address cannot be read: expected postgresql://USER:PASSWORD@HOST:PORT/NAME "
+            "the address cannot be read: expected postgresql://USER:PASSWORD@HOST:PORT/NAME "
             "with a number for PORT and %XX for special characters, or the path of a SQLite file"
         ) from error
     if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):

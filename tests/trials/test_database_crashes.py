@@ -83,7 +83,7 @@ def test_a_driver_killed_at_any_moment_leaves_whole_steps(url: str, tmp_path: Pa
     told = 0
     for _ in range(12):
         hears, says = FORK.Pipe(duplex=False)
-        driver = FORK.Process(target=drive, args=(url, tmp_path, job, says))
+        driver = FORK.Process(target=drive, args=(url, tmp_path, job, says), daemon=True)
         driver.start()
         for _ in range(moments.randint(1, 4)):
             assert hears.poll(60)
@@ -102,13 +102,14 @@ def test_a_driver_that_was_taken_over_stops_and_the_new_one_goes_on(
     store = open_store(url, tmp_path)
     job = store.create_job({}, "h", {}, "env", {})
     hears, says = FORK.Pipe(duplex=False)
-    old = FORK.Process(target=_drive_until_lost, args=(url, tmp_path, job, says))
+    old = FORK.Process(target=_drive_until_lost, args=(url, tmp_path, job, says), daemon=True)
     old.start()
     assert hears.recv() == 1
     lease = store.acquire(job, "new", 60.0, steal=True)
     told = check_whole(store, job)
+    deadline = time.monotonic() + 10
     while hears.recv() != "lost":
-        pass
+        assert time.monotonic() < deadline, "the old driver goes on writing"
     old.join()
     assert check_whole(store, job) == told, "nothing was written after the take-over"
     store.commit(lease, results={"told": told})

@@ -132,7 +132,7 @@ def test_a_damaged_database_is_said(tmp_path: Path) -> None:
         ("sqlite://", "in memory"),
         (":memory:", "in memory"),
         ("mysql://u@h/d", "unknown kind of database 'mysql'.*postgresql://"),
-        ("postgresql://h:port/d", "address cannot be read.*number for PORT"),
+        ("postgresql://h:port/d", "the address cannot be read.*number for PORT"),
     ],
 )
 def test_addresses_we_cannot_use_say_what_we_can(url: str, said: str) -> None:
