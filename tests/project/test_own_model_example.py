@@ -20,7 +20,7 @@ def example(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the example with its network trained."""
     folder = tmp_path_factory.mktemp("example") / "own_model"
     shutil.copytree(root / "examples/own_model", folder)
-    subprocess.run([sys.executable, "my_model.py"], cwd=folder, check=True)
+    run([sys.executable, "my_model.py"], folder)
     return folder
 
 
@@ -28,7 +28,7 @@ def run(command: list[str], folder: Path) -> str:
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "AUTOPRUNE_CACHE": str(folder / "cache")},
+        env={**os.environ, "AUTOPRUNE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )
