@@ -31,7 +31,7 @@ def summarise_job(store: TrialStore, job_id: str) -> Json:
         "best": _best(store, job, trials),
         "final": _final(job),
         "timing_dependent": job.timing_dependent,
-        "error": job.error,
+        "error": job.error if job.state == "failed" else None,
     }
 
 
