@@ -31,6 +31,9 @@ class FloorTerm:
     operator: str
     seconds: float
 
+    def __str__(self) -> str:
+        return f"{self.layer} ({self.operator}) {self.seconds * 1e3:.4f} ms"
+
 
 class CostModel:
     """Costs of schedules, given as widths [N, G] in the order of the space's groups.
