@@ -1,8 +1,8 @@
 # syntax=docker/dockerfile:1
 FROM python:3.11-slim
 
-# PyTorch's wheels without CUDA. Set another index to build for a GPU.
-ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
+# Set it to the address of PyTorch's wheels without CUDA for an image some gigabytes smaller.
+ARG TORCH_INDEX_URL=""
 
 WORKDIR /usr/src/autoprune
 COPY pyproject.toml constraints.txt README.md LICENSE ./
@@ -11,7 +11,8 @@ COPY searchers searchers
 COPY latency_tables latency_tables
 RUN --mount=type=cache,target=/var/cache/pip \
     pip install --disable-pip-version-check --cache-dir=/var/cache/pip \
-        --constraint constraints.txt --extra-index-url "${TORCH_INDEX_URL}" ".[ray,postgres]"
+        --constraint constraints.txt ${TORCH_INDEX_URL:+--extra-index-url "${TORCH_INDEX_URL}"} \
+        ".[ray,postgres]"
 
 # A named volume takes over owner and mode of the folder it covers; with these, any user id may
 # write there, also one chosen when the container starts.
