@@ -91,7 +91,7 @@ def write_bundle(
         StorageError: the disk is full or the folder cannot be written.
     """
     out = Path(out).absolute()
-    _check_free(out, overwrite)
+    check_free(out, overwrite)
     contents = _contents(_still(pruned), _still(unpruned), example_input.cpu(), schedule)
     contents[files.REPORT] = render_report(schedule, trials).encode()
     partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.partial")
@@ -125,7 +125,8 @@ def _still(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model).cpu().eval()
 
 
-def _check_free(out: Path, overwrite: bool) -> None:
+def check_free(out: Path, overwrite: bool) -> None:
+    """Raise InputError where a bundle written to ``out`` would hide or replace something."""
     if not out.exists():
         return
     if not out.is_dir():

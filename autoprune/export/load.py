@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from autoprune.export.files import (
 from autoprune.export.onnx_files import TOLERANCE, difference
 from autoprune.export.schedule import Schedule
 from autoprune.export.shapes import first_difference
-from autoprune.models.registry import build_model
+from autoprune.models.registry import build_model, call_factory
 from autoprune.pruning.surgery import fit
 
 ModelSource = str | nn.Module | Callable[..., nn.Module]
@@ -61,35 +60,15 @@ def unpruned_network(schedule: Schedule, model: ModelSource | None) -> nn.Module
     if isinstance(model, nn.Module):
         return model
     if callable(model):
-        return _call(model, schedule)
-    name = model or reference.name
-    if name is None:
+        name = getattr(model, "__name__", repr(model))
+        return call_factory(name, model, reference.classes, reference.input_shape)
+    named = model or reference.name
+    if named is None:
         raise ModelError(
             "the bundle does not name its model, which was given in Python: "
             "load it with load(folder, model=factory)"
         )
-    return build_model(name, classes=reference.classes, input_shape=reference.input_shape)
-
-
-def _call(factory: Callable[..., nn.Module], schedule: Schedule) -> nn.Module:
-    offered: dict[str, object] = {
-        "num_classes": schedule.model.classes,
-        "input_shape": schedule.model.input_shape,
-    }
-    name = getattr(factory, "__name__", repr(factory))
-    try:
-        taken = inspect.signature(factory).parameters
-        model: object = factory(**{key: given for key, given in offered.items() if key in taken})
-    except Exception as error:
-        raise ModelError(
-            f"factory {name!r} failed with {type(error).__name__}: {error}; it is called with "
-            "num_classes and input_shape where it takes them, else with nothing"
-        ) from error
-    if not isinstance(model, nn.Module):
-        raise ModelError(
-            f"factory {name!r} must return a torch.nn.Module, got {type(model).__name__}"
-        )
-    return model
+    return build_model(named, classes=reference.classes, input_shape=reference.input_shape)
 
 
 def fit_checked(

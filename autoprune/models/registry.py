@@ -22,6 +22,8 @@ from autoprune.models.vgg import Vgg16Bn
 from autoprune.torchvision_import import torchvision
 
 Shape = tuple[int, ...]
+Builder = Callable[[int, Shape | None], nn.Module]
+"""(classes, input shape) -> an untrained model in eval mode."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,31 @@ def build_model(name: str, *, classes: int, input_shape: Shape | None = None) ->
         UnknownNameError: nothing of that name; lists what there is.
         ModelError: the factory's module cannot be imported, or the factory fails.
     """
+    return find_model(name)(classes, input_shape)
+
+
+def find_model(name: str) -> Builder:
+    """What builds the model called ``name``, see :func:`build_model`, before the data is known.
+
+    Raises:
+        UnknownNameError: nothing of that name; lists what there is.
+        ModelError: the factory's module cannot be imported.
+    """
     source, colon, wanted = name.rpartition(":")
     if not colon or not source or not wanted:
         raise UnknownNameError("model", name, _known())
     if source == "autoprune":
         if wanted not in BUILT_IN:
             raise UnknownNameError("model", name, _known())
-        return BUILT_IN[wanted].build(classes).eval()
-    if source == "torchvision":
-        return _torchvision_model(wanted, classes).eval()
-    if source == "timm":
-        return _timm_model(wanted, classes).eval()
-    return _call(name, _factory(source, wanted), classes, input_shape).eval()
+        build = BUILT_IN[wanted].build
+    elif source == "torchvision":
+        build = _torchvision_model(wanted)
+    elif source == "timm":
+        build = _timm_model(wanted)
+    else:
+        factory = _factory(source, wanted)
+        return lambda classes, shape: _call(name, factory, classes, shape).eval()
+    return lambda classes, _shape: build(classes).eval()
 
 
 def default_input_shape(name: str) -> Shape | None:
@@ -83,16 +98,15 @@ def _known() -> list[str]:
     return [*(f"autoprune:{name}" for name in BUILT_IN), *SOURCES]
 
 
-def _torchvision_model(name: str, classes: int) -> nn.Module:
+def _torchvision_model(name: str) -> Callable[[int], nn.Module]:
     models = torchvision().models
     names: list[str] = models.list_models(module=models)
     if name not in names:
         raise UnknownNameError("torchvision model", name, names)
-    model: nn.Module = models.get_model(name, weights=None, num_classes=classes)
-    return model
+    return lambda classes: models.get_model(name, weights=None, num_classes=classes)
 
 
-def _timm_model(name: str, classes: int) -> nn.Module:
+def _timm_model(name: str) -> Callable[[int], nn.Module]:
     try:
         timm = importlib.import_module("timm")
     except ImportError as error:
@@ -102,8 +116,7 @@ def _timm_model(name: str, classes: int) -> nn.Module:
         ) from error
     if not timm.is_model(name):
         raise UnknownNameError("timm model", name, timm.list_models())
-    model: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
-    return model
+    return lambda classes: timm.create_model(name, pretrained=False, num_classes=classes)
 
 
 def _factory(source: str, name: str) -> Callable[..., object]:
@@ -146,9 +159,10 @@ def _from_file(path: Path) -> ModuleType:
     return module
 
 
-def _call(
+def call_factory(
     name: str, factory: Callable[..., object], classes: int, input_shape: Shape | None
 ) -> nn.Module:
+    """What a user's factory makes; ``name`` is for messages. Raises ModelError when it fails."""
     offered: dict[str, object] = {"num_classes": classes, "input_shape": input_shape}
     try:
         taken = inspect.signature(factory).parameters

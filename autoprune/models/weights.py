@@ -58,16 +58,20 @@ def state_hash(state: Mapping[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
+def check_weights_file(path: Path) -> None:
+    """Raise WeightsError unless there is a file of a known kind; it is not read."""
     if not path.is_file():
-        raise WeightsError(f"no weights file {str(path)!r}")
-    reader = _READERS.get(path.suffix)
-    if reader is None:
+        raise WeightsError(f"no weights file {str(path)!r}: give its path with --weights")
+    if path.suffix not in _READERS:
         raise WeightsError(
             f"weights {str(path)!r}: expected a .safetensors, .pt or .pth file, got {path.suffix!r}"
         )
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    check_weights_file(path)
     try:
-        loaded = reader(path)
+        loaded = _READERS[path.suffix](path)
     except Exception as error:  # a torn file raises whatever its reader stumbles over
         raise WeightsError(
             f"weights {str(path)!r} cannot be read ({type(error).__name__}: {error}). Save a plain "
