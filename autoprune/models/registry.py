@@ -82,7 +82,7 @@ def find_model(name: str) -> Builder:
         build = _timm_model(wanted)
     else:
         factory = _factory(source, wanted)
-        return lambda classes, shape: _call(name, factory, classes, shape).eval()
+        return lambda classes, shape: call_factory(name, factory, classes, shape).eval()
     return lambda classes, _shape: build(classes).eval()
 
 
