@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,13 +18,14 @@ from autoprune.errors import (
     InputError,
     LeaseLostError,
     StorageError,
-    UnknownNameError,
 )
 from autoprune.evaluation.base import leakage_warning, score_base
 from autoprune.evaluation.checkpoint import pack, unpack
+from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.environment import environment_fingerprint, set_training_threads
 from autoprune.evaluation.recipe import EvaluatorRecipe
 from autoprune.evaluation.training import TrainingPlan
+from autoprune.jobs.admission import admit
 from autoprune.jobs.context import Progress, SearchContext
 from autoprune.jobs.executors.inline import InlineExecutor
 from autoprune.jobs.executors.port import Executor
@@ -33,10 +35,18 @@ from autoprune.jobs.finetuning import WinnerFinetuner
 from autoprune.jobs.keys import hash_of
 from autoprune.jobs.lease import acquire, heartbeat
 from autoprune.jobs.measuring import Bench
-from autoprune.jobs.planning import Plan, make_plan
+from autoprune.jobs.planning import Plan, check_counts, make_plan
 from autoprune.jobs.runner import LaterStages, run_job
 from autoprune.jobs.subject import Subject, load_subject, make_subject
-from autoprune.jobs.tables import PricedTable, measure_table, obtain, pinned, with_calibration
+from autoprune.jobs.tables import (
+    PricedTable,
+    from_file,
+    keep,
+    measure_table,
+    obtain,
+    pinned,
+    with_calibration,
+)
 from autoprune.models.registry import build_model, default_input_shape
 from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.layers import describe_layers
@@ -47,7 +57,6 @@ from autoprune.trials.engine import connect, default_artifacts
 from autoprune.trials.records import JobRecord, Json, Lease
 from autoprune.trials.store import TrialStore
 from autoprune.trials.table_store import TableStore
-from searchers.registry import searcher_names
 
 
 @dataclass(frozen=True)
@@ -84,20 +93,25 @@ def records_of(db: str) -> TrialStore:
 def submit(
     spec: JobSpec, progress: Progress, subject: Subject | None = None
 ) -> tuple[Stores, str, Plan]:
-    """Freeze a job and store it; nothing is written before everything that can fail was tried."""
-    if spec.searcher not in searcher_names():
-        raise UnknownNameError("searcher", spec.searcher, searcher_names())
+    """Freeze a job and store it; what can be refused is refused before anything is written.
+
+    With a table that was measured before, nothing at all is written for a job that is refused;
+    without one, what was measured for it stays, for the next job.
+    """
+    admit(spec)
     subject = subject or load_subject(spec, progress)
-    warning = leakage_warning(subject.model, subject.data)
-    if warning:
-        progress("warning", {"text": warning})
-    stores = open_stores(spec.db, spec.artifacts)
-    priced = obtain(spec, subject, stores.tables, progress)
+    scored = _check_subject(spec, subject, progress)
+    priced = from_file(spec, subject)
+    if priced is None:
+        tables = open_stores(spec.db, spec.artifacts).tables
+        priced = obtain(spec, subject, tables, progress)
     check_device(spec, priced)
     progress("table ready", {"table": priced.table.hash, "says": priced.describe()})
     plan = make_plan(spec, subject, priced)
     environment = environment_fingerprint(spec.train_threads)
-    base = _base(plan)
+    base = _base(plan, scored)
+    stores = open_stores(spec.db, spec.artifacts)
+    keep(priced, stores.tables)
     weights = stores.trials.put_artifact(pack(subject.model.state_dict(), None), "base weights")
     how = {
         "spec": spec.model_dump(mode="json"),
@@ -281,15 +295,36 @@ def _check_environment(job: JobRecord, spec: JobSpec, accept: bool) -> None:
         )
 
 
-def _base(plan: Plan) -> Json:
+def _check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> dict[str, float]:
+    """What the unpruned network scores; refuses what cannot be searched, before measuring."""
+    check_counts(spec, subject)
+    floor = {group.name: group.choices[0] for group in subject.space.groups}
+    choose_units(spec.criterion, subject.model.state_dict(), subject.space, floor)
+    metric = Metric(spec.metric.name, spec.metric.best)
+    try:
+        scored = score_base(subject.model, subject.data, metric)
+    except Exception as error:  # the metric may be the user's own function
+        raise InputError(
+            f"the unpruned network cannot be scored by metric {metric.name!r}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not all(math.isfinite(value) for value in scored.values()):
+        raise InputError(
+            f"the unpruned network's score is {scored['score']} (loss {scored['loss']}): expected "
+            "finite numbers; check its weights and how the images are normalised"
+        )
+    warning = leakage_warning(subject.model, subject.data)
+    if warning:
+        progress("warning", {"text": warning})
+    return scored
+
+
+def _base(plan: Plan, scored: dict[str, float]) -> Json:
     """The unpruned network's score, latency and size, and the shape of its layers."""
     subject = plan.subject
     full = np.array([[g.units for g in subject.space.groups]], dtype=np.float64)
-    scored = score_base(subject.model, subject.data, plan.metric)
     return {
-        "score": scored["score"],
-        "loss": scored["loss"],
-        "accuracy": scored["accuracy"],
+        **scored,
         "measured_latency_s": plan.priced.base_s,
         "predicted_latency_s": float(plan.cost.latency(full)[0]),
         "macs": int(plan.cost.macs(full)[0]),
@@ -303,6 +338,7 @@ def measure(
     spec: JobSpec, classes: int, shape: tuple[int, ...] | None, progress: Progress
 ) -> PricedTable:
     """Measure and calibrate a table for a network that needs no data."""
+    admit(spec)
     subject = _bare_subject(spec, classes, shape, progress)
     tables = open_stores(spec.db, spec.artifacts).tables
     table = measure_table(spec, subject, tables, progress)
@@ -313,18 +349,12 @@ def check_table(
     spec: JobSpec, classes: int, shape: tuple[int, ...] | None, progress: Progress
 ) -> PricedTable:
     """Calibrate a table again on whole networks: a record of its own, the newest one counts."""
+    admit(spec)
     subject = _bare_subject(spec, classes, shape, progress)
     tables = open_stores(spec.db, spec.artifacts).tables
     priced = obtain(spec, subject, tables, progress)
     check_device(spec, priced)
     return with_calibration(subject, priced.table, tables, progress, again=True)
-
-
-def tables_of(db: str) -> TableStore | None:
-    """The tables of a database, or None where there is no such database."""
-    if "://" not in db and not Path(db).exists():
-        return None
-    return TableStore(connect(db, create=False))
 
 
 def _bare_subject(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from autoprune.data.loaders import materialise
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.export.schedule import Schedule
 from autoprune.jobs.context import Progress, silent
-from autoprune.jobs.packaging import export_job, final_network, schedule_of
+from autoprune.jobs.packaging import export_job, final_network, holds_bundle_of, schedule_of
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.subject import make_subject
 from autoprune.jobs.summary import summarise_job
@@ -104,7 +105,9 @@ def search(
     )
     set_training_threads(spec.train_threads)
     dataset = materialise(train, val, test, name="data in memory")
-    subject = make_subject(spec, model, dataset, tuple(example_input.shape[1:]), progress)
+    subject = make_subject(
+        spec, copy.deepcopy(model), dataset, tuple(example_input.shape[1:]), progress
+    )
     if resume is None:
         stores, job, plan = composition.submit(spec, progress, subject)
     else:
@@ -112,4 +115,7 @@ def search(
         job = record.id
         plan = composition.reopen(stores, job, progress, {"workers": workers}, subject)
     composition.run(stores, job, plan, progress)
-    return SearchResult(job, stores, plan)
+    result = SearchResult(job, stores, plan)
+    if plan.spec.out is not None and not holds_bundle_of(Path(plan.spec.out), job):
+        result.export(plan.spec.out)
+    return result

@@ -13,11 +13,15 @@ from autoprune.errors import InputError
 
 DEFAULT_MODEL = "autoprune:digits_cnn"
 DEFAULT_DATA = "digits"
+Direction = Literal["minimize", "maximize"]
+_DIRECTIONS: dict[str, Direction] = {"loss": "minimize", "accuracy": "maximize"}
 IN_MEMORY = "<in memory>"
 """What a spec names a model or dataset that came as a Python object."""
 
 
 def _as_list(value: object) -> object:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)  # YAML reads 50 as a number; the budget then says what it lacks
     return [value] if isinstance(value, str) else value
 
 
@@ -26,13 +30,15 @@ def _absolute(value: object) -> object:
 
 
 def _database(value: object) -> object:
+    if isinstance(value, str) and "?" not in value:
+        value = value.removeprefix("sqlite:///")
     if isinstance(value, str) and "://" not in value:
         return _absolute(value)
     return value
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class FidelitySpec(_Strict):
@@ -49,10 +55,26 @@ class FidelitySpec(_Strict):
 
 
 class MetricSpec(_Strict):
-    """What trials are ranked by."""
+    """What trials are ranked by.
+
+    Args:
+        direction: of ``loss`` and ``accuracy`` it is known; of one's own function it must be said.
+    """
 
     name: str = "loss"
-    direction: Literal["minimize", "maximize"] = "minimize"
+    direction: Direction | None = None
+
+    @property
+    def best(self) -> Direction:
+        """The direction, said or known."""
+        if self.direction is not None:
+            return self.direction
+        if self.name not in _DIRECTIONS:
+            raise InputError(
+                f"metric {self.name!r}: say which scores are better, with --maximize or --minimize "
+                "(direction: maximize in a job file)"
+            )
+        return _DIRECTIONS[self.name]
 
 
 class JobSpec(_Strict):
@@ -133,7 +155,7 @@ def load_spec(path: Path | None, overrides: dict[str, Any]) -> JobSpec:
 def make_spec(values: dict[str, Any], source: str = "the job") -> JobSpec:
     """Validate a spec; raises InputError naming every field that is wrong."""
     try:
-        spec = JobSpec(**values)
+        spec = JobSpec.model_validate(values)
     except ValidationError as error:
         lines = []
         for item in error.errors():
@@ -154,6 +176,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot read the job file {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"the job file {path} is not text: expected YAML in UTF-8") from None
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:

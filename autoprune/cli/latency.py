@@ -13,6 +13,7 @@ from autoprune.cli.options import DEFAULT_DB, AsJson, Db
 from autoprune.cli.output import milliseconds, print_json, print_table, say
 from autoprune.cli.progress import shown_progress
 from autoprune.errors import InputError
+from autoprune.jobs.admission import stored_tables
 from autoprune.jobs.tables import PricedTable, all_tables, find_table
 from autoprune.spec import make_spec
 from latency_tables.calibration import Calibration
@@ -56,6 +57,8 @@ def measure(
             "min_keep": min_keep,
         }
     )
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        raise InputError(f"cannot write {out}: give the path of a file in a folder that exists")
     with shown_progress(0) as progress:
         priced = composition.measure(spec, classes, _shape(input_shape), progress)
     if out is not None:
@@ -75,7 +78,7 @@ def show(
     if table is None:
         _list(db, as_json)
         return
-    found, calibrations = find_table(table, composition.tables_of(db))
+    found, calibrations = find_table(table, stored_tables(db))
     if as_json:
         document = found.to_json() if entries else _about(found)
         print_json({**document, "calibrations": [_shown(item) for item in calibrations]})
@@ -144,7 +147,7 @@ def _print(priced: PricedTable, as_json: bool) -> None:
 def _list(db: str, as_json: bool) -> None:
     rows = [
         {"hash": table.hash, **asdict(table.context), "operators": len(table.entries)}
-        for table in all_tables(composition.tables_of(db))
+        for table in all_tables(stored_tables(db))
     ]
     if as_json:
         print_json(rows)

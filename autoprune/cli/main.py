@@ -36,9 +36,7 @@ def main() -> None:
     """Entry point: 0 done, 1 failed, 2 invalid input, 3 budget infeasible, 130 interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(standalone_mode=False)
-    except typer.Exit as ended:
-        sys.exit(ended.exit_code)
+        sys.exit(app(standalone_mode=False))  # what an Exit said, or None for a command that ended
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except AutopruneError as error:
@@ -47,6 +45,9 @@ def main() -> None:
     except (LatencyTableError, SearcherError) as error:
         say(f"error: {error}")
         sys.exit(2)
+    except OSError as error:
+        say(f"error: {error.filename or 'a file'}: {error.strerror or error}")
+        sys.exit(1)
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise

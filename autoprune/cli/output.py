@@ -12,8 +12,10 @@ from rich.table import Table
 
 from autoprune.trials.records import Json
 
-words = Console(stderr=True, highlight=False, soft_wrap=True)
-results = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+words = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+results = Console(
+    highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160
+)
 
 
 def say(text: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from rich.progress import (
@@ -31,7 +32,8 @@ def shown_progress(trials: int, trials_done: int = 0) -> Iterator[context.Progre
         TimeRemainingColumn(),
         console=words,
     )
-    with bars:
+    # What a user's model or data prints must not get between the JSON on stdout.
+    with redirect_stdout(sys.stderr), bars:
         yield _Screen(bars, trials, trials_done)
 
 

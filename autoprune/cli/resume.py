@@ -9,7 +9,9 @@ import typer
 from autoprune import composition
 from autoprune.cli.options import DEFAULT_DB, Artifacts, AsJson, Db, Job, Out
 from autoprune.cli.progress import shown_progress
-from autoprune.cli.search import finish, report
+from autoprune.cli.search import bundle_folder, finish, report
+from autoprune.export.bundle import check_free
+from autoprune.jobs.packaging import holds_bundle_of
 
 
 def resume(
@@ -45,5 +47,8 @@ def resume(
         plan = composition.reopen(
             stores, record.id, progress, overrides, accept_environment=accept_environment
         )
-        finish(stores, record.id, plan, progress, plan.spec, accept_environment)
+    folder = bundle_folder(plan.spec, record.id)
+    if not holds_bundle_of(folder, record.id):
+        check_free(folder, overwrite=False)
+    finish(stores, record.id, plan, told, accept_environment)
     report(stores, record.id, plan.spec, as_json)

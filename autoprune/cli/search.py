@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,8 +13,7 @@ from autoprune import composition
 from autoprune.cli.options import AsJson, Out
 from autoprune.cli.output import print_job, print_json, say
 from autoprune.cli.progress import shown_progress
-from autoprune.jobs.context import Progress
-from autoprune.jobs.packaging import bundle_files, export_job
+from autoprune.jobs.packaging import bundle_files, export_job, holds_bundle_of
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.summary import summarise_job
 from autoprune.spec import JobSpec, load_spec
@@ -132,7 +132,7 @@ def search(
     spec = load_spec(given.pop("job_file", None), _overrides(given))
     with shown_progress(spec.trials) as progress:
         stores, job, plan = composition.submit(spec, progress)
-        finish(stores, job, plan, progress, spec)
+    finish(stores, job, plan, 0)
     report(stores, job, spec, as_json)
 
 
@@ -140,21 +140,21 @@ def finish(
     stores: composition.Stores,
     job: str,
     plan: Plan,
-    progress: Progress,
-    spec: JobSpec,
+    told: int,
     accept_environment: bool = False,
 ) -> None:
     """Run a job and write its bundle; on Ctrl-C the last line is the command that resumes it."""
+    spec = plan.spec
+    out = bundle_folder(spec, job)
     try:
-        composition.run(stores, job, plan, progress, accept_environment)
-        out = bundle_folder(spec, job)
-        if not out.exists():
-            export_job(stores.trials, job, plan, out)
+        with shown_progress(spec.trials, told) as progress:
+            composition.run(stores, job, plan, progress, accept_environment)
+            if not holds_bundle_of(out, job):
+                export_job(stores.trials, job, plan, out)
     except KeyboardInterrupt:
-        say(
-            f"interrupted; what was scored is kept. Resume with:\nautoprune resume {job} --db "
-            f"{spec.db}"
-        )
+        command = ["autoprune", "resume", job, "--db", spec.db]
+        command += ["--accept-environment"] if accept_environment else []
+        say(f"interrupted; what was scored is kept. Resume with:\n{shlex.join(command)}")
         sys.exit(130)
 
 

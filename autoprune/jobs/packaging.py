@@ -11,8 +11,9 @@ import torch
 
 from autoprune.errors import InputError
 from autoprune.evaluation.checkpoint import unpack
-from autoprune.export.bundle import write_bundle
+from autoprune.export.bundle import is_bundle, write_bundle
 from autoprune.export.figures import TrialRow
+from autoprune.export.files import read_schedule
 from autoprune.export.schedule import (
     Accuracy,
     AccuracyOfSplit,
@@ -54,6 +55,11 @@ def check_finished(job: JobRecord) -> None:
 def bundle_files(folder: Path) -> dict[str, str]:
     """What a bundle holds, by name."""
     return {name: str(folder / file) for name, file in FILES.items()}
+
+
+def holds_bundle_of(folder: Path, job: str) -> bool:
+    """Whether a folder holds this very job's bundle, so that there is nothing left to export."""
+    return is_bundle(folder) and read_schedule(folder).provenance.job == job
 
 
 def export_job(
@@ -217,7 +223,7 @@ def command_of(spec: JobSpec, table: str) -> str:
         for name in _FIDELITY_FIELDS
     ]
     if spec.metric != default.metric:
-        words += ["--metric", spec.metric.name, f"--{spec.metric.direction}"]
+        words += ["--metric", spec.metric.name, f"--{spec.metric.best}"]
     for name, value, usual in pairs:
         if value != usual and value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from autoprune.budget import Bound, describe
 from autoprune.errors import BudgetInfeasibleError
@@ -55,7 +56,7 @@ class Plan:
     @property
     def metric(self) -> Metric:
         """What trials are ranked by."""
-        return Metric(self.spec.metric.name, self.spec.metric.direction)
+        return Metric(self.spec.metric.name, self.spec.metric.best)
 
     def searcher(self) -> Searcher:
         """A fresh searcher."""
@@ -118,6 +119,14 @@ class Plan:
         }
 
 
+def check_counts(spec: JobSpec, subject: Subject) -> None:
+    """Refuse bounds on MACs and parameters that no schedule meets: they need no measurement."""
+    cost = CostModel(subject.space, subject.network)
+    full = np.array([[g.units for g in subject.space.groups]], dtype=np.float64)
+    base = {"macs": float(cost.macs(full)[0]), "params": float(cost.params(full)[0])}
+    _limits([bound for bound in spec.bounds if bound.kind in base], base, cost, subject)
+
+
 def make_plan(spec: JobSpec, subject: Subject, priced: PricedTable) -> Plan:
     """Resolve the budget and build the problem; raises when no schedule can meet it."""
     cost = CostModel(subject.space, subject.network, priced.table, priced.calibration)
@@ -127,11 +136,8 @@ def make_plan(spec: JobSpec, subject: Subject, priced: PricedTable) -> Plan:
         "macs": float(cost.macs(full)[0]),
         "params": float(cost.params(full)[0]),
     }
-    limits: dict[str, float] = {
-        bound.kind: bound.resolve(base[bound.kind]) for bound in spec.bounds
-    }
+    limits = _limits(spec.bounds, base, cost, subject)
     margin = priced.calibration.margin
-    _check_reachable(spec.bounds, limits, base, cost, subject)
     aims = {k: v * (1.0 - margin) if k == "latency" else v for k, v in limits.items()}
     floor = np.array([[g.choices[0] for g in subject.space.groups]], dtype=np.float64)
     if "latency" in aims:  # the margin may not make a reachable budget unreachable
@@ -140,7 +146,7 @@ def make_plan(spec: JobSpec, subject: Subject, priced: PricedTable) -> Plan:
 
 
 def _problem(spec: JobSpec, subject: Subject, cost: CostModel, aims: dict[str, float]) -> Problem:
-    costs = {"latency": cost.latency, "macs": cost.macs, "params": cost.params}
+    costs = _costs(cost)
 
     def load(widths: FloatArray) -> FloatArray:
         parts = [costs[kind](widths) / aim for kind, aim in aims.items()]
@@ -169,31 +175,34 @@ def _traits(subject: Subject, layer: str) -> LayerTraits:
     )
 
 
-def _check_reachable(
-    bounds: Sequence[Bound],
-    limits: dict[str, float],
-    base: dict[str, float],
-    cost: CostModel,
-    subject: Subject,
-) -> None:
+def _costs(cost: CostModel) -> dict[str, Callable[[npt.ArrayLike], FloatArray]]:
+    return {"latency": cost.latency, "macs": cost.macs, "params": cost.params}
+
+
+def _limits(
+    bounds: Sequence[Bound], base: Mapping[str, float], cost: CostModel, subject: Subject
+) -> dict[str, float]:
+    """Kind -> absolute bound; raises where nothing needs pruning, or no schedule meets it."""
+    limits: dict[str, float] = {bound.kind: bound.resolve(base[bound.kind]) for bound in bounds}
     floor = np.array([[g.choices[0] for g in subject.space.groups]], dtype=np.float64)
-    floors = {
-        "latency": float(cost.latency(floor)[0]),
-        "macs": float(cost.macs(floor)[0]),
-        "params": float(cost.params(floor)[0]),
-    }
     for bound in bounds:
-        least, limit = floors[bound.kind], limits[bound.kind]
-        if least <= limit:
-            continue
-        made_of = ""
-        if bound.kind == "latency":
-            terms = cost.explain_floor()[:4]
-            made_of = "; what makes it up: " + ", ".join(str(term) for term in terms)
-        raise BudgetInfeasibleError(
-            f"budget {bound.text!r} ({describe(bound.kind, limit)}) is under the floor: the "
-            "narrowest "
-            f"legal network still costs {describe(bound.kind, least)}, "
-            f"{least / base[bound.kind]:.0%} of the unpruned one{made_of}. Raise the budget, or "
-            "allow narrower layers with --min-keep"
+        least = float(_costs(cost)[bound.kind](floor)[0])
+        if least > limits[bound.kind]:
+            raise _under_the_floor(bound, limits[bound.kind], least, base[bound.kind], cost)
+    return limits
+
+
+def _under_the_floor(
+    bound: Bound, limit: float, least: float, base: float, cost: CostModel
+) -> BudgetInfeasibleError:
+    made_of = ""
+    if bound.kind == "latency":
+        terms = cost.explain_floor()[:4]
+        made_of = "; what makes it up: " + ", ".join(
+            f"{term.layer} ({term.operator}) {describe('latency', term.seconds)}" for term in terms
         )
+    return BudgetInfeasibleError(
+        f"budget {bound.text!r} ({describe(bound.kind, limit)}) is under the floor: the narrowest "
+        f"legal network still costs {describe(bound.kind, least)}, {least / base:.0%} of the "
+        f"unpruned one{made_of}. Raise the budget, or allow narrower layers with --min-keep"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,13 @@ import torch
 from autoprune.cache import cache_folder
 from autoprune.data.dataset import Dataset
 from autoprune.data.registry import load_data
-from autoprune.errors import DataError, ModelError
+from autoprune.errors import DataError, ModelError, StorageError
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.training import TrainingPlan, train
-from autoprune.jobs.context import Progress
+from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.keys import hash_of
-from autoprune.models.registry import build_model
-from autoprune.models.weights import load_weights, state_hash
+from autoprune.models.registry import find_model
+from autoprune.models.weights import check_weights_file, load_weights, state_hash
 from autoprune.pruning.groups import find_groups
 from autoprune.pruning.network import Network, read_network
 from autoprune.pruning.space import SearchSpace
@@ -70,16 +71,19 @@ def load_subject(
         state: base weights of a stored job, in place of the spec's.
     """
     set_training_threads(spec.train_threads)
+    build = find_model(spec.model)
+    if state is None and spec.weights is not None:
+        check_weights_file(Path(spec.weights))
     progress("loading", {"what": f"data {spec.data}"})
     dataset = load_data(spec.data, cache_dir=cache_folder())
     progress("loading", {"what": f"model {spec.model}"})
-    model = build_model(spec.model, classes=len(dataset.classes), input_shape=dataset.input_shape)
+    model = build(len(dataset.classes), dataset.input_shape)
     if state is not None:
-        model.load_state_dict(dict(state))
+        _load_stored(model, state, spec.model)
     elif spec.weights is not None:
         load_weights(model, Path(spec.weights))
     elif spec.is_default_job:
-        _load_or_train_default(model, dataset, progress)
+        _load_or_train_default(spec, model, dataset, progress)
     return make_subject(spec, model, dataset, dataset.input_shape, progress)
 
 
@@ -153,10 +157,24 @@ def _check_outputs(model: torch.nn.Module, example: torch.Tensor, dataset: Datas
         )
 
 
-def _load_or_train_default(model: torch.nn.Module, dataset: Dataset, progress: Progress) -> None:
+def _load_stored(model: torch.nn.Module, state: Mapping[str, torch.Tensor], name: str) -> None:
+    try:
+        model.load_state_dict(dict(state))
+    except RuntimeError as error:
+        raise ModelError(
+            f"model {name} is no longer the one the job was submitted with, its weights do not fit "
+            f"({error}): restore it, or start a new job"
+        ) from error
+
+
+def _load_or_train_default(
+    spec: JobSpec, model: torch.nn.Module, dataset: Dataset, progress: Progress
+) -> None:
     recipe = hash_of({"plan": str(DEFAULT_TRAINING), "model": str(model), "data": dataset.digest})
     path = cache_folder() / f"digits_cnn-{recipe[:16]}.safetensors"
     if not path.exists():
+        # What cannot be searched whatever its weights is not worth training.
+        make_subject(spec, model, dataset, dataset.input_shape, silent)
         progress("training", {"epoch": 0, "epochs": DEFAULT_TRAINING.epochs})
 
         def on_epoch(epoch: int, _checkpoint: bytes | None, loss: float) -> None:
@@ -171,6 +189,13 @@ def save_weights(path: Path, state: dict[str, torch.Tensor]) -> None:
     """Write a state dict whole or not at all."""
     from safetensors.torch import save
 
-    temporary = path.with_name(f".{path.name}.{id(state)}.tmp")
-    temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in state.items()}))
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in state.items()}))
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(
+            f"the trained network could not be kept in {path.parent}: {error.strerror}. Free space "
+            "there, or name another folder with AUTOPRUNE_CACHE"
+        ) from error

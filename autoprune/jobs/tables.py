@@ -63,6 +63,32 @@ def obtain(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progre
     return with_calibration(subject, table, tables, progress)
 
 
+def from_file(spec: JobSpec, subject: Subject) -> PricedTable | None:
+    """The table and calibration in the file the job names; None where there is more to do.
+
+    Nothing is stored, so that a job can be refused without a trace.
+
+    Raises:
+        TableFileError: the file is no table, or was altered.
+        TableError: it is of another batch size, or lacks operators of this network.
+    """
+    if spec.table is None or not Path(spec.table).expanduser().exists():
+        return None
+    table, calibrations = load(Path(spec.table).expanduser())
+    _check_operators(subject, table)
+    fitting = [item for item in calibrations if item.network == subject.structure]
+    return PricedTable(table, fitting[-1]) if fitting else None
+
+
+def keep(priced: PricedTable, tables: TableStore) -> None:
+    """Store a table and its calibration, where they are not stored yet."""
+    table, calibration = priced.table, priced.calibration
+    tables.seal(table.hash, context_key(table.context), table.to_json())
+    tables.save_calibration(
+        calibration.hash, table.hash, calibration.network, calibration.to_json()
+    )
+
+
 def pinned(table_hash: str, calibration_hash: str, tables: TableStore) -> PricedTable:
     """The table and calibration a job was frozen with."""
     table, calibration = tables.table(table_hash), tables.calibration(calibration_hash)

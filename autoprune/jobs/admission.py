@@ -1,0 +1,90 @@
+"""What is refused before anything slow starts: names, the table file, the places to write to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from autoprune.errors import DatabaseError, InputError, UnknownNameError
+from autoprune.evaluation.contract import Metric
+from autoprune.evaluation.scoring import find_metric
+from autoprune.export.bundle import check_free
+from autoprune.jobs.tables import find_table
+from autoprune.pruning.criteria import find_criterion
+from autoprune.spec import JobSpec
+from autoprune.trials.engine import connect, default_artifacts, open_engine
+from autoprune.trials.migration import prepare, revision_state
+from autoprune.trials.table_store import TableStore
+from latency_tables.runtimes import runtime
+from searchers.contract import FloatArray, Group, Problem
+from searchers.registry import make, searcher_names
+
+
+def admit(spec: JobSpec) -> None:
+    """Raise for whatever of a new job is known to be unusable; writes nothing.
+
+    The model and the data are not loaded here: loading them is what tells whether they are good.
+
+    Raises:
+        InputError: says which field, what was expected and what to do.
+        SearcherError: an option that the searcher does not have.
+        LatencyTableError: an unknown runtime, or a table file that was altered.
+    """
+    check_database(spec.db, spec.artifacts)
+    if spec.out is not None:
+        check_free(Path(spec.out), overwrite=False)
+    if spec.searcher not in searcher_names():
+        raise UnknownNameError("searcher", spec.searcher, searcher_names())
+    make(spec.searcher, _any_problem(), seed=spec.seed, **spec.searcher_options)
+    runtime(spec.runtime)
+    find_criterion(spec.criterion)
+    function = find_metric(Metric(spec.metric.name, spec.metric.best))
+    if function is not None and not callable(function):
+        raise InputError(f"metric {spec.metric.name!r} is not a function of a network and batches")
+    if spec.table is not None:
+        find_table(spec.table, stored_tables(spec.db))
+
+
+def check_database(db: str, artifacts: str | None) -> None:
+    """Raise DatabaseError unless jobs can be stored there; makes no file and no table."""
+    if not _is_there(db):
+        _check_writable(Path(db))
+        return
+    engine = open_engine(db, create=False)
+    try:
+        if revision_state(engine).state != "empty":
+            prepare(engine)
+        if artifacts is None:
+            default_artifacts(engine)
+    finally:
+        engine.dispose()
+
+
+def stored_tables(db: str) -> TableStore | None:
+    """The tables of a database, or None where there is no such database."""
+    return TableStore(connect(db, create=False)) if _is_there(db) else None
+
+
+def _is_there(db: str) -> bool:
+    return "://" in db or Path(db).exists()
+
+
+def _check_writable(path: Path) -> None:
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise DatabaseError(
+            f"the trial database {path} cannot be made: {folder} is not a folder that can be "
+            "written; name another one with --db"
+        )
+
+
+def _any_problem() -> Problem:
+    """The smallest there is: enough to see whether a searcher takes its options."""
+
+    def load(widths: FloatArray) -> FloatArray:
+        halves: FloatArray = widths[:, 0] / 2.0
+        return halves
+
+    return Problem((Group("any", 2, (1, 2), np.ones(2)),), load, trials=1)

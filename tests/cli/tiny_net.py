@@ -1,0 +1,84 @@
+"""A network and data small enough to search in seconds, as a user's file would hold them."""
+
+from __future__ import annotations
+
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+WIDTH = 64
+
+
+class TinyNet(nn.Module):
+    """Three convolutions, of which all can be pruned, and a classifier."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(1, WIDTH, 3, padding=1), nn.BatchNorm2d(WIDTH))
+        self.second = nn.Sequential(nn.Conv2d(WIDTH, WIDTH, 3, padding=1), nn.BatchNorm2d(WIDTH))
+        self.third = nn.Sequential(nn.Conv2d(WIDTH, WIDTH, 3, padding=1), nn.BatchNorm2d(WIDTH))
+        self.classifier = nn.Linear(WIDTH, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.first(images).relu()
+        x = self.second(x).relu()
+        x = self.third(x).relu()
+        return self.classifier(x.mean(dim=(2, 3)))
+
+
+def network(num_classes: int = 10) -> nn.Module:
+    """The same weights every time: none need to be given."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return TinyNet(num_classes)
+
+
+def narrow(num_classes: int = 10) -> nn.Module:
+    """Another network: no table of the first prices it."""
+    return nn.Sequential(
+        nn.Conv2d(1, 24, 3), nn.ReLU(), nn.Flatten(), nn.Linear(24 * 36, num_classes)
+    )
+
+
+class Broken(TinyNet):
+    """Its forward fails inside the second convolution."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(classes)
+        self.second[0] = nn.Conv2d(WIDTH + 1, WIDTH, 3, padding=1)
+
+
+def broken(num_classes: int = 10) -> nn.Module:
+    return Broken(num_classes)
+
+
+class WrongOutputs(nn.Module):
+    """Gives two tensors, no class scores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 8, 3)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.layer(images)
+        return x, x
+
+
+def wrong_outputs() -> nn.Module:
+    return WrongOutputs()
+
+
+def split_loaders() -> dict[str, DataLoader[tuple[Tensor, ...]]]:
+    """A few hundred digits; batches of (images [B, 1, 8, 8], labels [B])."""
+    digits = load_digits()
+    images = torch.tensor(digits.images[:500], dtype=torch.float32).unsqueeze(1) / 8.0 - 1.0
+    labels = torch.tensor(digits.target[:500])
+    return {
+        name: DataLoader(TensorDataset(images[part], labels[part]), batch_size=50)
+        for name, part in (
+            ("train", slice(0, 300)),
+            ("val", slice(300, 400)),
+            ("test", slice(400, 500)),
+        )
+    }
