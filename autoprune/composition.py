@@ -47,7 +47,7 @@ from autoprune.jobs.tables import (
     pinned,
     with_calibration,
 )
-from autoprune.models.registry import build_model, default_input_shape
+from autoprune.models.registry import build_model, default_input_shape, find_model
 from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.layers import describe_layers
 from autoprune.pruning.surgery import prune
@@ -360,6 +360,7 @@ def check_table(
 def _bare_subject(
     spec: JobSpec, classes: int, shape: tuple[int, ...] | None, progress: Progress
 ) -> Subject:
+    find_model(spec.model)  # an unknown name is the worse mistake
     shape = shape or default_input_shape(spec.model)
     if shape is None:
         raise InputError(

@@ -33,8 +33,12 @@ def shown_progress(trials: int, trials_done: int = 0) -> Iterator[context.Progre
         console=words,
     )
     # What a user's model or data prints must not get between the JSON on stdout.
-    with redirect_stdout(sys.stderr), bars:
-        yield _Screen(bars, trials, trials_done)
+    with redirect_stdout(sys.stderr):
+        try:
+            yield _Screen(bars, trials, trials_done)
+        finally:
+            if bars.tasks:
+                bars.stop()
 
 
 class _Screen:
@@ -54,6 +58,7 @@ class _Screen:
 
     def _bar(self, name: str, done: int, total: int) -> None:
         if name not in self._tasks:
+            self._bars.start()
             self._tasks[name] = self._bars.add_task(name, total=total)
         self._bars.update(self._tasks[name], completed=done, total=total)
 

@@ -40,7 +40,8 @@ def admit(spec: JobSpec) -> None:
     make(spec.searcher, _any_problem(), seed=spec.seed, **spec.searcher_options)
     runtime(spec.runtime)
     find_criterion(spec.criterion)
-    function = find_metric(Metric(spec.metric.name, spec.metric.best))
+    function = find_metric(Metric(spec.metric.name, spec.metric.direction or "minimize"))
+    spec.metric.best  # noqa: B018 - a function of the user's needs a direction
     if function is not None and not callable(function):
         raise InputError(f"metric {spec.metric.name!r} is not a function of a network and batches")
     if spec.table is not None:

@@ -103,12 +103,6 @@ def make_subject(
     space = find_groups(
         model, example, ignore=spec.ignore, divisor=spec.divisor, min_keep=spec.min_keep
     )
-    if not any(len(group.choices) > 1 for group in space.groups):
-        reasons = "; ".join(f"{item.name}: {item.reason}" for item in space.left_out)
-        raise ModelError(
-            f"nothing of this network can be pruned{': ' + reasons if reasons else ''}. "
-            "Loosen --ignore, --divisor or --min-keep"
-        )
     network = read_network(model, example, space)
     return Subject(
         model=model,
@@ -143,17 +137,18 @@ def _check_outputs(model: torch.nn.Module, example: torch.Tensor, dataset: Datas
     try:
         with torch.inference_mode():
             output = model(example)
-    except Exception as error:
-        raise ModelError(
-            f"the model fails on an input of shape {tuple(example.shape)}, the shape of "
-            f"{dataset.name}'s images: {type(error).__name__}: {error}"
-        ) from error
+    except Exception:
+        return  # finding the groups runs the model again, and says in which layer it fails
     expected = (len(example), len(dataset.classes))
     if not isinstance(output, torch.Tensor) or tuple(output.shape) != expected:
         got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
         raise ModelError(
             f"the model's output for {len(example)} images of {dataset.name} must be class scores "
             f"of shape {expected}, got {got}"
+        )
+    if not bool(output.isfinite().all()):
+        raise ModelError(
+            "the model's class scores are not finite numbers (nan or inf): check its weights"
         )
 
 

@@ -53,7 +53,11 @@ def find_groups(
     space = preflight(model, example_input, found, seed=seed)
     if not any(len(group.choices) > 1 for group in space.groups):
         reasons = "; ".join(f"{left.name}: {left.reason}" for left in space.left_out)
-        raise ModelError(f"nothing of {type(model).__name__} can be pruned. {reasons}")
+        raise ModelError(
+            f"nothing of {type(model).__name__} can be pruned: "
+            f"{reasons or 'every group has one legal width'}. Loosen what is left alone "
+            "(--ignore), the --divisor or the smallest keep ratio (--min-keep)"
+        )
     return space
 
 
@@ -83,6 +87,10 @@ def _tied_groups(
     for layer in traced.layers:
         if layer in seen:
             continue
+        if not traced.follows(layer):
+            reason = "it cannot be traced: no gradient leads from the output back to it"
+            left_out.append(LeftOut.of((layer,), reason))
+            continue
         tied = traced.tied(layer)
         producers = {layer} | producers_of(traced, tied)
         in_order = tuple(name for name in traced.layers if name in producers)
@@ -90,8 +98,8 @@ def _tied_groups(
         try:
             _check_wanted(in_order, ignore)
             ties = resolve(traced, tied)
-        except UntieableError as reason:
-            left_out.append(LeftOut.of(in_order, str(reason)))
+        except UntieableError as error:
+            left_out.append(LeftOut.of(in_order, str(error)))
             continue
         choices = legal_widths(ties.units, divisor, min_keep)
         groups.append(PruningGroup(layer, ties.units, choices, ties.slices, in_order))

@@ -33,6 +33,10 @@ class Trace:
     model: nn.Module
     layers: tuple[str, ...]
 
+    def follows(self, layer: str) -> bool:
+        """Whether the graph reaches ``layer`` from the output."""
+        return self.model.get_submodule(layer) in self.graph.module2node
+
     def tied(self, layer: str) -> Any:
         """Torch-Pruning's group of all output channels of ``layer``."""
         module = self.model.get_submodule(layer)

@@ -8,7 +8,17 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from tiny_program import NETWORK, QUICK, SPACE, TINY, FinishedJob, Said, expect_done, run_program
+from tiny_program import (
+    NETWORK,
+    QUICK,
+    SPACE,
+    TINY,
+    FinishedJob,
+    Said,
+    expect_done,
+    run_program,
+    snapshot,
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,6 +64,45 @@ def tiny(table: Path) -> tuple[str, ...]:
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny: tuple[str, ...]) -> FinishedJob:
     folder = tmp_path_factory.mktemp("finished")
     said = run_program(
-        "search", *tiny, "--db", "jobs.db", "--out", "bundle", "--json", folder=folder
+        "search",
+        *tiny,
+        "--budget",
+        "65%",
+        "--db",
+        "jobs.db",
+        "--out",
+        "bundle",
+        "--json",
+        folder=folder,
     )
     return FinishedJob(folder, expect_done(said))
+
+
+@pytest.fixture
+def no_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever trains or measures fails the test."""
+
+    def refuse(*_args: object, **_more: object) -> None:
+        raise AssertionError("long work began before the input was refused")
+
+    monkeypatch.setattr("autoprune.jobs.subject.train", refuse)
+    monkeypatch.setattr("autoprune.composition.obtain", refuse)
+    monkeypatch.setattr("autoprune.composition.measure_table", refuse)
+
+
+@pytest.fixture
+def refused(tmp_path: Path, no_long_work: None) -> Callable[..., str]:
+    """Runs a command that must be refused: its exit code, its words, and nothing written."""
+
+    def expect(code: int, says: tuple[str, ...], *words: str | Path) -> str:
+        before = snapshot(tmp_path)
+        said = run_program(*words, folder=tmp_path)
+        assert said.code == code, said.err
+        assert said.out == ""
+        assert "Traceback" not in said.err
+        for word in says:
+            assert word in said.err
+        assert snapshot(tmp_path) == before
+        return said.err
+
+    return expect

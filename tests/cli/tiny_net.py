@@ -41,34 +41,6 @@ def narrow(num_classes: int = 10) -> nn.Module:
     )
 
 
-class Broken(TinyNet):
-    """Its forward fails inside the second convolution."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__(classes)
-        self.second[0] = nn.Conv2d(WIDTH + 1, WIDTH, 3, padding=1)
-
-
-def broken(num_classes: int = 10) -> nn.Module:
-    return Broken(num_classes)
-
-
-class WrongOutputs(nn.Module):
-    """Gives two tensors, no class scores."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Conv2d(1, 8, 3)
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.layer(images)
-        return x, x
-
-
-def wrong_outputs() -> nn.Module:
-    return WrongOutputs()
-
-
 def split_loaders() -> dict[str, DataLoader[tuple[Tensor, ...]]]:
     """A few hundred digits; batches of (images [B, 1, 8, 8], labels [B])."""
     digits = load_digits()

@@ -20,7 +20,7 @@ SPACE = ("--divisor", "16", "--min-keep", "0.25")
 NETWORK = ("--model", f"{TINY}:network", "--data", f"{TINY}:split_loaders", *SPACE)
 QUICK = (
     *("--trials", "4", "--steps", "2", "--batch-size", "16", "--race-steps", "2"),
-    *("--finetune-epochs", "1", "--workers", "1", "--budget", "65%"),
+    *("--finetune-epochs", "1", "--workers", "1"),
 )
 
 
@@ -89,3 +89,15 @@ def contents_of(db: Path) -> list[str]:
     """Every row of a SQLite database, as SQL."""
     with sqlite3.connect(db) as connection:
         return list(connection.iterdump())
+
+
+def snapshot(folder: Path) -> dict[str, object]:
+    """What a folder holds: databases by their rows, other files by their bytes."""
+    found: dict[str, object] = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.suffix == ".db" and path.is_file() and path.read_bytes()[:6] == b"SQLite":
+            found[name] = contents_of(path)
+        elif not name.endswith(("-wal", "-shm", ".pyc")):
+            found[name] = path.read_bytes() if path.is_file() else None
+    return found
