@@ -114,6 +114,8 @@ def check(
     runtime: Runtime = "onnxruntime",
     batch: Batch = 1,
     threads: Threads = 1,
+    divisor: Divisor = None,
+    min_keep: MinKeep = 0.1,
     as_json: AsJson = False,
 ) -> None:
     """Run whole networks of random schedules again and say how far the table is off."""
@@ -125,6 +127,8 @@ def check(
             "threads": threads,
             "db": db,
             "table": table,
+            "divisor": divisor,
+            "min_keep": min_keep,
         }
     )
     with shown_progress(0) as progress:

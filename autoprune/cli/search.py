@@ -130,8 +130,12 @@ def search(
     """Find the channels to keep in every layer under a budget; without options, on the digits."""
     given = {key: value for key, value in locals().items() if value is not None}
     spec = load_spec(given.pop("job_file", None), _overrides(given))
-    with shown_progress(spec.trials) as progress:
-        stores, job, plan = composition.submit(spec, progress)
+    try:
+        with shown_progress(spec.trials) as progress:
+            stores, job, plan = composition.submit(spec, progress)
+    except KeyboardInterrupt:
+        say("interrupted before the job was stored: there is nothing to resume, search again")
+        sys.exit(130)
     finish(stores, job, plan, 0)
     report(stores, job, spec, as_json)
 
