@@ -51,7 +51,7 @@ class FidelitySpec(_Strict):
     weight_decay: float = Field(5e-4, ge=0)
     recalibration_batches: int = Field(20, ge=0)
     validation_images: int = Field(0, ge=0)
-    teacher: float = Field(0.0, ge=0, le=1)
+    teacher: float = Field(0.5, ge=0, le=1)
 
 
 class MetricSpec(_Strict):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from latency_tables.statistics import Sample, summarise
+from latency_tables.statistics import Sample, median_uncertainty, summarise
 
 FloatArray = npt.NDArray[np.float64]
 BURST_S = 1e-4
@@ -31,6 +31,11 @@ class Ratio:
     median: float
     mad: float
     repeats: int
+
+    @property
+    def uncertainty(self) -> float:
+        """Half-width of the median's 95% interval."""
+        return median_uncertainty(self.mad, self.repeats)
 
 
 @dataclass(frozen=True)

@@ -34,15 +34,8 @@ class Sample:
 
     @property
     def interval(self) -> float:
-        """Half-width of the median's 95% interval, as a fraction of the median.
-
-        Under normal noise, sigma is 1.4826 MAD and the median's standard error 1.2533 sigma /
-        sqrt(n) (Kendall & Stuart, The Advanced Theory of Statistics, vol. 1, section 10.10).
-        """
-        if self.mad_s == 0.0:
-            return 0.0
-        error = 1.2533 * 1.4826 * self.mad_s / math.sqrt(self.repeats)
-        return 1.96 * error / self.median_s
+        """Half-width of the median's 95% interval, as a fraction of the median."""
+        return median_uncertainty(self.mad_s, self.repeats) / self.median_s
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, seconds."""
@@ -58,6 +51,15 @@ class Sample:
     def from_json(cls, values: dict[str, Any]) -> Sample:
         """The reverse of :meth:`to_json`."""
         return cls(**{**values, "quantiles": tuple(values["quantiles"])})
+
+
+def median_uncertainty(mad: float, repeats: int) -> float:
+    """Half-width of a median's 95% interval, in the unit of ``mad``.
+
+    Under normal noise, sigma is 1.4826 MAD and the median's standard error 1.2533 sigma / sqrt(n)
+    (Kendall & Stuart, The Advanced Theory of Statistics, vol. 1, section 10.10).
+    """
+    return 1.96 * 1.2533 * 1.4826 * mad / math.sqrt(repeats)
 
 
 def summarise(times: Sequence[float]) -> Sample:

@@ -30,7 +30,7 @@ class Fidelity:
     weight_decay: float = 5e-4
     recalibration_batches: int = 20
     validation_images: int = 0
-    teacher: float = 0.0
+    teacher: float = 0.5
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

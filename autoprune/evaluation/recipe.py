@@ -9,9 +9,10 @@ import torch
 from autoprune.cache import cache_folder
 from autoprune.data.dataset import Dataset
 from autoprune.data.registry import load_data
+from autoprune.errors import EnvironmentMismatchError
 from autoprune.evaluation.checkpoint import unpack
 from autoprune.evaluation.contract import Evaluator, Metric
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.environment import environment_fingerprint, set_training_threads
 from autoprune.evaluation.evaluator import NetworkEvaluator
 from autoprune.models.registry import build_model
 from autoprune.pruning.space import SearchSpace
@@ -26,6 +27,8 @@ class EvaluatorRecipe:
         weights: packed base weights.
         data: a name to load it by, or the dataset itself.
         threads: training threads of that process.
+        environment: the fingerprint scores are filed under; a process with another one is refused.
+            None accepts any.
     """
 
     model: str | torch.nn.Module
@@ -38,10 +41,18 @@ class EvaluatorRecipe:
     metric: Metric
     seed: int
     threads: int
+    environment: str | None = None
 
     def __call__(self) -> Evaluator:
         """Load everything and make the evaluator."""
         set_training_threads(self.threads)
+        here = environment_fingerprint(self.threads)
+        if self.environment not in (None, here):
+            raise EnvironmentMismatchError(
+                f"this worker's environment is {here!r}, the job's is {self.environment!r}: its scores "
+                "would not be the same to the bit. Take this machine out of the cluster, or install "
+                "the same versions"
+            )
         data = self.data
         if isinstance(data, str):
             data = load_data(data, cache_dir=cache_folder())

@@ -18,7 +18,6 @@ from latency_tables.device import this_device
 from latency_tables.lock import measuring_lock
 from latency_tables.measuring import interleaved_times, ratios_of
 from latency_tables.runtimes import runtime
-from latency_tables.statistics import Sample
 
 Runner = Callable[[], None]
 
@@ -65,17 +64,14 @@ def measure_bundle(
         times = interleaved_times(runners, rounds=rounds)
     ratio = ratios_of(times)[1]
     unpruned_s, pruned_s = (float(median) for median in np.median(times, axis=0))
-    # A ratio's interval is that of any median; only its unit differs.
-    sample = Sample(ratio.median, ratio.mad, (), ratio.repeats, noisy=False)
-    uncertainty = sample.interval * ratio.median
     same_device = this_device().to_json() == schedule.device
     latency_s = ratio.median * schedule.latency.base_s
     limit = schedule.budget.latency_s
     within = None
     if limit is not None and same_device:
-        within = (ratio.median - uncertainty) * schedule.latency.base_s <= limit
+        within = (ratio.median - ratio.uncertainty) * schedule.latency.base_s <= limit
     return Measurement(
-        pruned_s, unpruned_s, ratio.median, uncertainty, latency_s, same_device, within
+        pruned_s, unpruned_s, ratio.median, ratio.uncertainty, latency_s, same_device, within
     )
 
 

@@ -18,7 +18,7 @@ from autoprune.trials.engine import connect, default_artifacts, open_engine
 from autoprune.trials.migration import prepare, revision_state
 from autoprune.trials.table_store import TableStore
 from latency_tables.runtimes import runtime
-from searchers.contract import FloatArray, Group, Problem
+from searchers.contract import FloatArray, Group, LayerTraits, Problem
 from searchers.registry import make, searcher_names
 
 
@@ -37,7 +37,7 @@ def admit(spec: JobSpec) -> None:
         check_free(Path(spec.out), overwrite=False)
     if spec.searcher not in searcher_names():
         raise UnknownNameError("searcher", spec.searcher, searcher_names())
-    make(spec.searcher, _any_problem(), seed=spec.seed, **spec.searcher_options)
+    _check_options(spec)
     runtime(spec.runtime)
     find_criterion(spec.criterion)
     function = find_metric(Metric(spec.metric.name, spec.metric.direction or "minimize"))
@@ -81,6 +81,15 @@ def _check_writable(path: Path) -> None:
         )
 
 
+def _check_options(spec: JobSpec) -> None:
+    try:
+        make(spec.searcher, _any_problem(), seed=spec.seed, **spec.searcher_options)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"searcher_options of {spec.searcher!r} cannot be used: {error}; see docs/algorithms"
+        ) from error
+
+
 def _any_problem() -> Problem:
     """The smallest there is: enough to see whether a searcher takes its options."""
 
@@ -88,4 +97,5 @@ def _any_problem() -> Problem:
         halves: FloatArray = widths[:, 0] / 2.0
         return halves
 
-    return Problem((Group("any", 2, (1, 2), np.ones(2)),), load, trials=1)
+    layer = LayerTraits("conv", 1, 2, stride=1, kernel=1, weights=2)
+    return Problem((Group("any", 2, (1, 2), np.ones(2), layer),), load, trials=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass
 
-from autoprune.errors import AutopruneError
+from autoprune.errors import AutopruneError, StorageError
 from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Fidelity
 from autoprune.jobs.context import SearchContext
 from autoprune.jobs.executors.port import Completed
@@ -76,7 +76,13 @@ class Evaluations:
             self._schedule()
 
     def next(self) -> list[tuple[str, TrialResult]]:
-        """Answers that are there; waits for at least one while anything runs."""
+        """Answers that are there; waits for at least one.
+
+        Raises:
+            AutopruneError: nothing was started that is not answered.
+        """
+        if not self._ready and not self._running:
+            raise AutopruneError("waiting for an evaluation that nobody started: this is a defect")
         while not self._ready and self._running:
             for completed in self._context.executor.wait(_POLL_S):
                 self._receive(completed)
@@ -89,11 +95,21 @@ class Evaluations:
         self.start(task)
         others: list[tuple[str, TrialResult]] = []
         while True:
-            for ticket, result in self.next():
-                if ticket == task.ticket:
-                    self._ready.extend(others)
-                    return result
-                others.append((ticket, result))
+            answers = dict(self.next())
+            mine = answers.pop(task.ticket, None)
+            others.extend(answers.items())
+            if mine is not None:
+                self._ready.extend(others)
+                return mine
+
+    def stored_weights(self, result: TrialResult | None) -> bytes | None:
+        """The weights a result left, or None where they are gone: another job may delete them."""
+        if result is None or not self._has_weights(result):
+            return None
+        try:
+            return self._context.store.get_artifact(result.weights or "")
+        except StorageError:
+            return None
 
     def _known(self, task: Task) -> TrialResult | None:
         result = self._context.store.evaluation(task.key)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
+from autoprune.errors import AutopruneError
 from autoprune.evaluation.base import test_accuracy
-from autoprune.evaluation.checkpoint import pack, unpack
+from autoprune.evaluation.checkpoint import pack
+from autoprune.evaluation.rebuild import rebuild
 from autoprune.evaluation.scoring import validate
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.jobs.context import SearchContext
@@ -15,7 +17,6 @@ from autoprune.jobs.evaluations import Evaluations, Task
 from autoprune.jobs.keys import hash_of
 from autoprune.jobs.subject import Subject
 from autoprune.pruning.space import Kept
-from autoprune.pruning.surgery import fit
 from autoprune.trials.records import FinalistRecord, Json, TrialResult
 
 
@@ -30,14 +31,15 @@ class WinnerFinetuner:
     def run(self, context: SearchContext, chosen: FinalistRecord) -> Json:
         """Accuracies before and after, and the artifacts of the weights."""
         start = self._scored_weights(context, chosen)
-        state, kept, _ = unpack(start)
-        network = fit(self.subject.model, state)
+        network, kept = rebuild(self.subject.model, start)
         searched = self._accuracies(network)
         context.progress("finetune", {"epoch": 0, "epochs": self.plan.epochs})
         if self.plan.epochs:
             network = self._train(context, network)
         final = self._accuracies(network)
-        weights = context.store.put_artifact(pack(network.state_dict(), kept), "weights")
+        # Named after the job: the same bytes as a trial's weights could be deleted with those.
+        packed = pack(network.state_dict(), kept, {"job": context.job.id})
+        weights = context.store.put_artifact(packed, "final weights")
         return {
             "weights": weights,
             "kept": _as_lists(kept or {}),
@@ -55,11 +57,11 @@ class WinnerFinetuner:
         }
 
     def _scored_weights(self, context: SearchContext, chosen: FinalistRecord) -> bytes:
-        sha = chosen.result.weights if chosen.result else None
-        if sha is not None and context.store.has_artifact(sha):
-            return context.store.get_artifact(sha)
-        # Deleted by hand or shared with a job that was: the same evaluation gives the same bytes.
-        again = Evaluations(context).run(
+        evaluations = Evaluations(context)
+        stored = evaluations.stored_weights(chosen.result)
+        if stored is not None:
+            return stored
+        again = evaluations.run(
             Task(
                 "chosen",
                 chosen.evaluation_key,
@@ -69,7 +71,13 @@ class WinnerFinetuner:
                 fresh=True,
             )
         )
-        return context.store.get_artifact(again.weights or "")
+        if again.weights is None or chosen.result is None or again.score != chosen.result.score:
+            raise AutopruneError(
+                f"the chosen schedule scored {again.score} when its weights were made again; the "
+                "database holds another score: this machine does not compute what the one before "
+                "computed"
+            )
+        return context.store.get_artifact(again.weights)
 
     def _train(self, context: SearchContext, network: torch.nn.Module) -> torch.nn.Module:
         store, lease = context.store, context.lease
@@ -89,12 +97,15 @@ class WinnerFinetuner:
                 store.delete_artifact(previous)
             previous = saved
 
-        trained = train(
+        return train(
             network, self.subject.data, self.plan, seed=self.seed, resume=resume, on_epoch=on_epoch
         )
-        if previous is not None:
-            store.delete_artifact(previous)
-        return trained
+
+    def clean_up(self, context: SearchContext) -> None:
+        """Delete the last epoch's checkpoint."""
+        done = context.store.job(context.job.id).results.get("finetune", {})
+        if "checkpoint" in done:
+            context.store.delete_artifact(done["checkpoint"])
 
     def _accuracies(self, network: torch.nn.Module) -> dict[str, float | None]:
         data = self.subject.data

@@ -21,7 +21,9 @@ def outcome_of(trial: TrialRecord, metric: Metric) -> Outcome:
     result = trial.result
     if result is None or result.score is None:
         return Outcome(None)
-    return Outcome(metric.as_loss(result.score), result.accuracy)
+    # Searchers that prefer accuracy must not be led past a metric of the user's own.
+    accuracy = result.accuracy if metric.name in ("loss", "accuracy") else None
+    return Outcome(metric.as_loss(result.score), accuracy)
 
 
 def history_digest(trials: Sequence[TrialRecord], tells: int, metric: Metric) -> str:

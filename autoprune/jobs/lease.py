@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autoprune.errors import LeaseLostError
+from autoprune.errors import AutopruneError, LeaseLostError
 from autoprune.trials.records import Lease
 from autoprune.trials.store import TrialStore
 
@@ -58,6 +58,8 @@ def heartbeat(store: TrialStore, lease: Lease) -> Iterator[None]:
                 store.renew(lease, LEASE_S)
             except LeaseLostError:
                 return  # the next commit says so, and writes nothing
+            except AutopruneError:
+                continue  # the database may be back at the next beat
 
     thread = threading.Thread(target=beat, name="lease", daemon=True)
     thread.start()

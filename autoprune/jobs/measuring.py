@@ -20,8 +20,6 @@ from latency_tables.measuring import Ratio, ratio_to_first
 from latency_tables.runtimes import runtime
 
 ROUNDS = 60
-_HALF_WIDTH = 1.96 * 1.2533 * 1.4826
-"""Of a median's 95% interval, in MAD / sqrt(n), for normal noise."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +53,12 @@ class Bench:
 
     def _verdict(self, ratio: Ratio) -> Json:
         """It fits only if the ratio's whole 95% interval does, so that it fits again later."""
-        uncertainty = _HALF_WIDTH * ratio.mad / ratio.repeats**0.5
         return {
             "ratio": ratio.median,
-            "uncertainty": uncertainty,
+            "uncertainty": ratio.uncertainty,
             "latency_s": ratio.median * self.base_s,
             "fits": self.limit_s is None
-            or (ratio.median + uncertainty) * self.base_s <= self.limit_s,
+            or (ratio.median + ratio.uncertainty) * self.base_s <= self.limit_s,
         }
 
 

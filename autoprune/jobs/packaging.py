@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from autoprune.errors import InputError
-from autoprune.evaluation.checkpoint import unpack
+from autoprune.evaluation.rebuild import rebuild
 from autoprune.export.bundle import is_bundle, write_bundle
 from autoprune.export.figures import TrialRow
 from autoprune.export.files import read_schedule
@@ -30,7 +30,6 @@ from autoprune.export.schedule import (
 )
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.summary import layers_of, summarise_job, trial_rows
-from autoprune.pruning.surgery import fit
 from autoprune.spec import IN_MEMORY, JobSpec
 from autoprune.trials.records import FinalistRecord, JobRecord, Json
 from autoprune.trials.store import TrialStore
@@ -83,8 +82,8 @@ def export_job(
 
 def final_network(store: TrialStore, job: JobRecord, unpruned: torch.nn.Module) -> torch.nn.Module:
     """The network the job ended with: its last finetuned weights."""
-    state, _, _ = unpack(store.get_artifact(job.results["final"]["weights"]))
-    return fit(unpruned, state).eval()
+    network, _ = rebuild(unpruned, store.get_artifact(job.results["final"]["weights"]))
+    return network.eval()
 
 
 def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:

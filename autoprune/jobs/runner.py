@@ -13,14 +13,16 @@ from autoprune.jobs.race import EXTRA, EXTRA_RUNGS, run_race, rungs_below, score
 from autoprune.jobs.trial_loop import TrialLoop
 from autoprune.trials.records import FinalistRecord, Json
 
-STAGES = ("search", "race", "measure", "finetune", "done")
-
 
 class Finetuner(Protocol):
     """The final finetune of the chosen network, and what it scores before and after."""
 
     def run(self, context: SearchContext, chosen: FinalistRecord) -> Json:
         """Train from the chosen finalist's weights; goes on from the last epoch's checkpoint."""
+        ...
+
+    def clean_up(self, context: SearchContext) -> None:
+        """Delete the checkpoints, once the result is stored."""
         ...
 
 
@@ -65,6 +67,7 @@ def run_job(context: SearchContext, stages: LaterStages) -> None:
         chosen = _finalist(context, results["chosen"]["slot"])
         final = stages.finetuner.run(context, chosen)
         _enter(context, "done", {"final": final}, finished=True)
+        stages.finetuner.clean_up(context)
 
 
 def _choose(context: SearchContext, stages: LaterStages, ranking: list[FinalistRecord]) -> Json:
@@ -86,12 +89,15 @@ def _extra_rung(
 ) -> FinalistRecord:
     """Below the ladder, one rung at a time; scored only once it fits."""
     for limit in EXTRA_RUNGS:
-        for rung in rungs_below(context, tried[0], [limit], tried, EXTRA):
+        known = [*context.store.finalists(context.job.id), *tried]
+        for rung in rungs_below(context, tried[0], [limit], known, EXTRA):
             measured = measure_ranked(bench, [rung], context.progress)
             tried.extend(measured)
             if first_that_fits(measured) is None:
                 continue
             chosen = score_one(context, Evaluations(context), measured[0])
+            if chosen.result is None or chosen.result.score is None:
+                continue
             context.store.save_finalists(context.lease, [chosen])
             return chosen
     raise none_fits(bench, tried)

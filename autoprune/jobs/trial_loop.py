@@ -23,7 +23,7 @@ from autoprune.jobs.history import (
 )
 from autoprune.trials.records import Checkpoint, NewTrial, TrialRecord, TrialResult
 from searchers.base import Searcher
-from searchers.contract import MisuseError, Suggestion
+from searchers.contract import MisuseError, SearcherError, Suggestion, Wait
 
 
 class TrialLoop:
@@ -106,6 +106,8 @@ class TrialLoop:
         suggestions = []
         while len(self._outstanding) < self._context.lookahead:
             answer = self._searcher.ask()
+            if isinstance(answer, Wait) and not self._outstanding:
+                raise SearcherError(f"{self._searcher.name} waits although nothing is pending")
             if not isinstance(answer, Suggestion):
                 break
             self._outstanding[answer.id] = answer
@@ -195,9 +197,9 @@ class TrialLoop:
     def _weights_of(self, index: int) -> bytes:
         """The finetuned weights of a told trial, evaluated again where they were deleted."""
         trial = self._records[index]
-        stored = trial.result.weights if trial.result else None
-        if stored is not None and self._context.store.has_artifact(stored):
-            return self._context.store.get_artifact(stored)
+        stored = self._evaluations.stored_weights(trial.result)
+        if stored is not None:
+            return stored
         again = self._evaluations.run(
             Task(
                 f"weights of {index}",
@@ -228,7 +230,8 @@ class TrialLoop:
             if trial.result is None or trial.result.weights is None:
                 continue
             if trial.index not in needed and trial.index not in starts:
-                self._context.store.delete_artifact(trial.result.weights)
+                if self._context.store.has_artifact(trial.result.weights):  # not before a resume
+                    self._context.store.delete_artifact(trial.result.weights)
                 self._records[trial.index] = replace(
                     trial, result=replace(trial.result, weights=None)
                 )

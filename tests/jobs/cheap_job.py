@@ -18,11 +18,11 @@ from autoprune.jobs.executors.port import Executor, Recipe
 from autoprune.jobs.executors.processes import ProcessExecutor
 from autoprune.jobs.keys import hash_of
 from autoprune.jobs.lease import acquire, heartbeat
-from autoprune.jobs.runner import run_search_and_race
+from autoprune.jobs.runner import LaterStages, run_job, run_search_and_race
 from autoprune.jobs.summary import summarise_job
 from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.engine import connect
-from autoprune.trials.records import Json
+from autoprune.trials.records import Json, Lease
 from autoprune.trials.store import TrialStore
 from searchers.contract import Problem
 from searchers.registry import make
@@ -74,14 +74,21 @@ def open_store(folder: Path, url: str | None = None) -> TrialStore:
     )
 
 
-def create(store: TrialStore, searcher: str, trials: int, seed: int = 0, lookahead: int = 4) -> str:
+def create(
+    store: TrialStore,
+    searcher: str,
+    trials: int,
+    seed: int = 0,
+    lookahead: int = 4,
+    direction: str = "minimize",
+) -> str:
     problem = make_problem(trials)
     what = {
         "searcher": searcher,
         "trials": trials,
         "seed": seed,
         "lookahead": lookahead,
-        "metric": {"name": "loss", "direction": "minimize"},
+        "metric": {"name": "loss", "direction": direction},
         "groups": [{"name": g.name, "units": g.units} for g in problem.groups],
         "limits": {"latency": 1.0},
     }
@@ -106,18 +113,34 @@ def drive(
     recipe: Recipe | None = None,
     url: str | None = None,
     executor: Executor | None = None,
+    stages: LaterStages | None = None,
 ) -> str:
-    """Run a job's search and race to the end, from wherever it stands; returns its digest."""
+    """Run a job to the end of its race, or of all stages; returns its digest."""
     store = open_store(folder, url)
     lease = acquire(store, job)
     executor = executor or executor_of(recipe or CheapRecipe(), workers)
-    record = store.job(job)
+    try:
+        with heartbeat(store, lease):
+            context = context_of(store, lease, executor)
+            if stages is None:
+                run_search_and_race(context)
+                store.commit(lease, state="finished")
+            else:
+                run_job(context, stages)
+    finally:
+        executor.close()
+        store.release(lease)
+    return digest(folder, job, url)
+
+
+def context_of(store: TrialStore, lease: Lease, executor: Executor) -> SearchContext:
+    record = store.job(lease.job)
     problem = make_problem(record.what["trials"])
 
     def predict(schedules: Sequence[tuple[int, ...]]) -> list[Json]:
         return [{"latency_s": float(s)} for s in problem.loads(np.array(schedules))]
 
-    context = SearchContext(
+    return SearchContext(
         store=store,
         job=record,
         lease=lease,
@@ -129,17 +152,9 @@ def drive(
         executor=executor,
         fidelity=FIDELITY,
         race=RACE,
-        metric=Metric(),
+        metric=Metric(**record.what["metric"]),
         scope={"what": record.what_hash},
     )
-    try:
-        with heartbeat(store, lease):
-            run_search_and_race(context)
-            store.commit(lease, state="finished")
-    finally:
-        executor.close()
-        store.release(lease)
-    return digest(folder, job, url)
 
 
 def digest(folder: Path, job: str, url: str | None = None) -> str:

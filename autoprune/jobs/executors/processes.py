@@ -122,7 +122,13 @@ class ProcessExecutor:
         process = self._context.Process(  # type: ignore[attr-defined]
             target=serve, args=(self._recipe, theirs, alive, inherited), daemon=True
         )
-        process.start()
+        try:
+            process.start()
+        except OSError as error:  # the fork server is gone or cannot import the program
+            raise AutopruneError(
+                f"a worker process could not start ({error}): see the traceback above, or search "
+                "with workers=1"
+            ) from error
         theirs.close()
         alive.close()
         return _Worker(process, ours, lifeline)
