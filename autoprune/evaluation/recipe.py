@@ -49,9 +49,9 @@ class EvaluatorRecipe:
         here = environment_fingerprint(self.threads)
         if self.environment not in (None, here):
             raise EnvironmentMismatchError(
-                f"this worker's environment is {here!r}, the job's is {self.environment!r}: its scores "
-                "would not be the same to the bit. Take this machine out of the cluster, or install "
-                "the same versions"
+                f"this worker's environment is {here!r}, the job's is {self.environment!r}: its "
+                "scores would not be the same to the bit. Take this machine out of the cluster, or "
+                "install the same versions"
             )
         data = self.data
         if isinstance(data, str):
