@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from autoprune.errors import AutopruneError, DatabaseError, StorageError
+from autoprune.trials.interrupts import uninterrupted
 
 WRITES = "autoprune_writes"
 """Execution option of a connection whose transactions write."""
@@ -29,7 +30,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that only reads."""
-        with translated(self.engine.url), Session(self.engine) as session, session.begin():
+        with self._session(self.engine) as session:
             yield session
 
     @contextmanager
@@ -40,7 +41,17 @@ class Database:
             DatabaseError: the database cannot be reached or written.
             StorageError: the disk is full or failing.
         """
-        with translated(self.engine.url), Session(self._writer) as session, session.begin():
+        with self._session(self._writer) as session:
+            yield session
+
+    @contextmanager
+    def _session(self, engine: Engine) -> Iterator[Session]:
+        with (
+            uninterrupted(),
+            translated(engine.url),
+            Session(engine) as session,
+            session.begin(),
+        ):
             yield session
 
 
