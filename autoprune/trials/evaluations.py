@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from autoprune.trials.models import Base, Evaluation, utc_now
+from autoprune.trials.models import Base, Evaluation, Job, utc_now
 from autoprune.trials.records import TrialResult
 from autoprune.trials.rows import result_of, result_values
 
@@ -19,6 +19,16 @@ def find(session: Session, key: str) -> TrialResult | None:
     """The score under a key."""
     row = session.execute(select(Evaluation).where(Evaluation.key == key)).scalar_one_or_none()
     return None if row is None else result_of(row)
+
+
+def record_for(session: Session, job: str, results: Mapping[str, TrialResult]) -> None:
+    """Keep a job's scores for reuse, unless it went on under another environment than its keys say.
+
+    Such a job is marked ``timing_dependent``; its scores are its own.
+    """
+    marked = session.execute(select(Job.timing_dependent).where(Job.id == job)).scalar_one()
+    if not marked:
+        record(session, results)
 
 
 def record(session: Session, results: Mapping[str, TrialResult]) -> None:

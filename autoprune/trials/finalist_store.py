@@ -24,8 +24,10 @@ class FinalistStore(StoreBase):
             leases.hold(session, lease)
             for finalist in finalists:
                 session.merge(finalist_row(lease.job, finalist))
-            evaluations.record(
-                session, {f.evaluation_key: f.result for f in finalists if f.result is not None}
+            evaluations.record_for(
+                session,
+                lease.job,
+                {f.evaluation_key: f.result for f in finalists if f.result is not None},
             )
 
     def finalists(self, job: str) -> list[FinalistRecord]:
@@ -41,7 +43,7 @@ class FinalistStore(StoreBase):
             row = _finalist(session, lease.job, slot)
             for column, value in result_values(result).items():
                 setattr(row, column, value)
-            evaluations.record(session, {row.evaluation_key: result})
+            evaluations.record_for(session, lease.job, {row.evaluation_key: result})
 
     def measure_finalist(self, lease: Lease, slot: int, measured: Json) -> None:
         """Store what measuring the whole network gave; replaces what was measured before."""

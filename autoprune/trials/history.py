@@ -39,7 +39,7 @@ def finish(session: Session, job: str, results: Mapping[int, TrialResult]) -> No
     for index, result in results.items():
         key = _advance(session, job, index, "asked", "finished", result_values(result))
         scores[key] = result
-    evaluations.record(session, scores)
+    evaluations.record_for(session, job, scores)
 
 
 def tell(session: Session, job: str, indices: Sequence[int]) -> None:

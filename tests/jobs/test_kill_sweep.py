@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import random
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +79,9 @@ def test_ten_kills_leave_the_digest_of_an_uninterrupted_run(tmp_path: Path, sear
 def test_a_hundred_kills_leave_the_digest(tmp_path: Path, searcher: str, workers: int) -> None:
     (tmp_path / "reference").mkdir()
     expected = reference(tmp_path / "reference", searcher)
-    total, round_number = 0, 0
-    while total < 100:
+    for round_number in range(10):
         folder = tmp_path / f"round{round_number}"
         folder.mkdir()
         found, kills = sweep(folder, searcher, workers, kills=10, seed=100 + round_number)
         assert found == expected
-        total += max(kills, 1 if searcher == "uniform" else kills)
-        round_number += 1
-        time.sleep(0)
+        assert kills == 10 or searcher == "uniform"
