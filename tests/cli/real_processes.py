@@ -18,7 +18,7 @@ PATIENCE_S = 120.0
 def start(folder: Path, *words: str | Path) -> subprocess.Popen[str]:
     """`autoprune WORDS...` as the leader of a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "autoprune.cli.main", *map(str, words)],
+        [Path(sys.executable).with_name("autoprune"), *map(str, words)],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,

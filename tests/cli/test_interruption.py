@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +47,9 @@ def test_an_interrupted_search_says_how_to_resume_it(
     assert last.startswith("autoprune resume ")
     (row,) = run_program("jobs", "--db", db, "--json", folder=tmp_path).json
     assert row["state"] == "paused"
-    said = run_program(*words_of(last), "--json", folder=tmp_path)
+    shown = run_program("show", row["job"], "--db", db, "--json", folder=tmp_path).json
+    assert shown["best"]["score"] is not None
+    said = run_program(*words_of(last), "--workers", "1", "--json", folder=tmp_path)
     assert expect_done(said).json["digest"] == uninterrupted
 
 
@@ -63,12 +64,3 @@ def test_an_interruption_before_the_job_exists_ends_quietly(
     assert said.code == 130
     assert "nothing to resume" in said.err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_stopped_job_shows_how_far_it_came(tmp_path: Path, tiny: Tiny) -> None:
-    driver = start(tmp_path, "search", *tiny, *LONGER, "--db", "jobs.db")
-    assert wait_for_trials(tmp_path / "jobs.db", 2, driver)
-    interrupt(driver, signal.SIGTERM, group=False)
-    (row,) = run_program("jobs", "--db", "jobs.db", "--json", folder=tmp_path).json
-    shown = run_program("show", row["job"], "--db", "jobs.db", "--json", folder=tmp_path)
-    assert json.loads(shown.out)["best"]["score"] is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -42,10 +41,11 @@ def narrow(num_classes: int = 10) -> nn.Module:
 
 
 def split_loaders() -> dict[str, DataLoader[tuple[Tensor, ...]]]:
-    """A few hundred digits; batches of (images [B, 1, 8, 8], labels [B])."""
-    digits = load_digits()
-    images = torch.tensor(digits.images[:500], dtype=torch.float32).unsqueeze(1) / 8.0 - 1.0
-    labels = torch.tensor(digits.target[:500])
+    """Ten patterns under noise; batches of (images [B, 1, 8, 8], labels [B])."""
+    random = torch.Generator().manual_seed(0)
+    patterns = torch.randn(10, 1, 8, 8, generator=random)
+    labels = torch.arange(500) % 10
+    images = patterns[labels] + torch.randn(500, 1, 8, 8, generator=random)
     return {
         name: DataLoader(TensorDataset(images[part], labels[part]), batch_size=50)
         for name, part in (
