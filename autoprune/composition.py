@@ -75,6 +75,7 @@ def open_stores(db: str, artifacts: str | None = None, *, create: bool = True) -
     """
     engine = connect(db, create=create)
     folder = ArtifactFolder(Path(artifacts) if artifacts else default_artifacts(engine))
+    folder.sweep()
     return Stores(TrialStore(engine, folder), TableStore(engine))
 
 
@@ -160,8 +161,7 @@ def reopen(
         changed = sorted(key for key in what if what[key] != job.what.get(key))
         raise EnvironmentMismatchError(
             f"job {job.id} is not what it was: {', '.join(changed)} changed since it was "
-            "submitted. "
-            "Restore them, or start a new job: evaluations that still apply are reused"
+            "submitted. Restore them, or start a new job: evaluations that still apply are reused"
         )
     return plan
 
@@ -170,15 +170,19 @@ def run(
     stores: Stores, job_id: str, plan: Plan, progress: Progress, accept_environment: bool = False
 ) -> None:
     """Drive a job to its end; a finished one is left alone."""
-    if stores.trials.job(job_id).state == "finished":
+    job = stores.trials.job(job_id)
+    if job.state == "finished":
         return
     spec = plan.spec
+    if "chosen" not in job.results:
+        check_device(spec, plan.priced)
     set_training_threads(spec.train_threads)
+    foreign = accept_environment and environment_fingerprint(spec.train_threads) != job.environment
+    executor = _executor(plan, None if foreign or job.timing_dependent else job.environment)
     lease = acquire(stores.trials, job_id)
-    executor = _executor(plan, pack(plan.subject.model.state_dict(), None))
     try:
         with heartbeat(stores.trials, lease):
-            stores.trials.commit(lease, state="running", timing_dependent=accept_environment)
+            stores.trials.commit(lease, timing_dependent=foreign)
             context = _context(stores, lease, plan, executor, progress)
             run_job(context, _later_stages(plan))
     except KeyboardInterrupt:
@@ -216,19 +220,20 @@ def _context(
     )
 
 
-def _executor(plan: Plan, weights: bytes) -> Executor:
+def _executor(plan: Plan, environment: str | None) -> Executor:
     spec, subject = plan.spec, plan.subject
     recipe = EvaluatorRecipe(
         model=subject.model if spec.model == IN_MEMORY else spec.model,
         classes=len(subject.data.classes),
         input_shape=subject.data.input_shape,
-        weights=weights,
+        weights=pack(subject.model.state_dict(), None),
         space=subject.space,
         data=subject.data if spec.data == IN_MEMORY else spec.data,
         criterion=spec.criterion,
         metric=plan.metric,
         seed=spec.seed,
         threads=spec.train_threads,
+        environment=environment,
     )
     workers = spec.workers or os.cpu_count() or 1
     if spec.executor == "ray":
@@ -278,8 +283,7 @@ def check_device(spec: JobSpec, priced: PricedTable) -> None:
         raise InputError(
             f"table {priced.table.hash[:12]} was measured on another device ({device.processor}): "
             "what is exported cannot be measured here. Pass --unmeasured to export it as "
-            "predicted, "
-            "and run 'autoprune verify' on the device"
+            "predicted, and run 'autoprune verify' on the device"
         )
 
 
@@ -288,10 +292,8 @@ def _check_environment(job: JobRecord, spec: JobSpec, accept: bool) -> None:
     if here != job.environment and not accept:
         raise EnvironmentMismatchError(
             f"job {job.id} was started under {job.environment!r}, this is {here!r}: scores would "
-            "not "
-            "be the same to the bit. Resume where it was started, or pass --accept-environment: "
-            "the "
-            "job is then marked timing_dependent"
+            "not be the same to the bit. Resume where it was started, or pass "
+            "--accept-environment: the job is then marked timing_dependent"
         )
 
 
@@ -302,7 +304,9 @@ def _check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> dict[
     choose_units(spec.criterion, subject.model.state_dict(), subject.space, floor)
     metric = Metric(spec.metric.name, spec.metric.best)
     try:
-        scored = score_base(subject.model, subject.data, metric)
+        scored = score_base(
+            subject.model, subject.data, metric, limit=spec.fidelity.validation_images
+        )
     except Exception as error:  # the metric may be the user's own function
         raise InputError(
             f"the unpruned network cannot be scored by metric {metric.name!r}: "

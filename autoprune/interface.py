@@ -19,7 +19,7 @@ from autoprune.jobs.packaging import export_job, final_network, holds_bundle_of,
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.subject import make_subject
 from autoprune.jobs.summary import summarise_job
-from autoprune.spec import IN_MEMORY, make_spec
+from autoprune.spec import IN_MEMORY, JobSpec, make_spec
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,27 @@ def search(
         },
         source="the call",
     )
+    threads = torch.get_num_threads()
     set_training_threads(spec.train_threads)
-    dataset = materialise(train, val, test, name="data in memory")
+    try:
+        return _search(spec, model, example_input, (train, val, test), resume, progress)
+    finally:
+        torch.set_num_threads(threads)
+
+
+_HOW = ("workers", "finetune_epochs", "finetune_learning_rate", "unmeasured", "out")
+"""What a resume may change: nothing of it decides the search."""
+
+
+def _search(
+    spec: JobSpec,
+    model: torch.nn.Module,
+    example_input: torch.Tensor,
+    loaders: tuple[Iterable[Any], Iterable[Any] | None, Iterable[Any] | None],
+    resume: str | None,
+    progress: Progress,
+) -> SearchResult:
+    dataset = materialise(*loaders, name="data in memory")
     subject = make_subject(
         spec, copy.deepcopy(model), dataset, tuple(example_input.shape[1:]), progress
     )
@@ -113,7 +132,8 @@ def search(
     else:
         stores, record = composition.open_job(spec.db, resume, spec.artifacts)
         job = record.id
-        plan = composition.reopen(stores, job, progress, {"workers": workers}, subject)
+        how = {field: getattr(spec, field) for field in _HOW}
+        plan = composition.reopen(stores, job, progress, how, subject)
     composition.run(stores, job, plan, progress)
     result = SearchResult(job, stores, plan)
     if plan.spec.out is not None and not holds_bundle_of(Path(plan.spec.out), job):

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from autoprune.budget import Bound, parse_budget
 from autoprune.errors import InputError
@@ -64,6 +71,13 @@ class MetricSpec(_Strict):
     name: str = "loss"
     direction: Direction | None = None
 
+    @model_validator(mode="after")
+    def _not_turned_round(self) -> Self:
+        known = _DIRECTIONS.get(self.name)
+        if known is not None and self.direction not in (None, known):
+            raise ValueError(f"the better {self.name} is known: {known}; leave the direction out")
+        return self
+
     @property
     def best(self) -> Direction:
         """The direction, said or known."""
@@ -112,7 +126,7 @@ class JobSpec(_Strict):
     workers: int | None = Field(None, ge=1)
     executor: Literal["local", "ray"] = "local"
     address: str | None = None
-    db: Annotated[str, BeforeValidator(_database)] = "autoprune.db"
+    db: Annotated[str, BeforeValidator(_database)] = Field("autoprune.db", validate_default=True)
     artifacts: Annotated[str | None, BeforeValidator(_absolute)] = None
     out: Annotated[str | None, BeforeValidator(_absolute)] = None
     unmeasured: bool = False

@@ -27,6 +27,7 @@ Runtime = Annotated[str, typer.Option("--runtime", help="onnxruntime or torch.")
 Batch = Annotated[int, typer.Option("--batch", help="Images per inference.")]
 Threads = Annotated[int, typer.Option("--threads", help="Threads of an inference.")]
 Divisor = Annotated[int | None, typer.Option("--divisor", help="As the search will use it.")]
+Ignore = Annotated[list[str] | None, typer.Option("--ignore", help="As the search will use it.")]
 MinKeep = Annotated[float, typer.Option("--min-keep", help="As the search will use it.")]
 TABLE_HELP = "A table file, or the hash of a table in the database."
 
@@ -43,6 +44,7 @@ def measure(
     threads: Threads = 1,
     divisor: Divisor = None,
     min_keep: MinKeep = 0.1,
+    ignore: Ignore = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the operators a network needs on this machine, and calibrate on whole networks."""
@@ -55,6 +57,7 @@ def measure(
             "db": db,
             "divisor": divisor,
             "min_keep": min_keep,
+            "ignore": ignore or [],
         }
     )
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
@@ -116,6 +119,7 @@ def check(
     threads: Threads = 1,
     divisor: Divisor = None,
     min_keep: MinKeep = 0.1,
+    ignore: Ignore = None,
     as_json: AsJson = False,
 ) -> None:
     """Run whole networks of random schedules again and say how far the table is off."""
@@ -129,6 +133,7 @@ def check(
             "table": table,
             "divisor": divisor,
             "min_keep": min_keep,
+            "ignore": ignore or [],
         }
     )
     with shown_progress(0) as progress:

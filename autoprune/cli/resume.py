@@ -28,6 +28,16 @@ def resume(
     accept_environment: Annotated[
         bool, typer.Option("--accept-environment", help="Go on although scores may differ here.")
     ] = False,
+    finetune_epochs: Annotated[
+        int | None, typer.Option("--finetune-epochs", help="Another final finetune.")
+    ] = None,
+    finetune_learning_rate: Annotated[
+        float | None, typer.Option("--finetune-learning-rate", help="Of the final finetune.")
+    ] = None,
+    unmeasured: Annotated[
+        bool | None,
+        typer.Option("--unmeasured", help="Export as predicted: the device is elsewhere."),
+    ] = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -38,6 +48,9 @@ def resume(
         "workers": workers,
         "executor": executor,
         "address": address,
+        "finetune_epochs": finetune_epochs,
+        "finetune_learning_rate": finetune_learning_rate,
+        "unmeasured": unmeasured,
         "out": out,
     }
     overrides = {key: value for key, value in given.items() if value is not None}

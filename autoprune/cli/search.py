@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 
 from autoprune import composition
 from autoprune.cli.options import AsJson, Out
 from autoprune.cli.output import print_job, print_json, say
 from autoprune.cli.progress import shown_progress
+from autoprune.errors import InputError
 from autoprune.jobs.packaging import bundle_files, export_job, holds_bundle_of
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.summary import summarise_job
@@ -124,6 +126,10 @@ def search(
     unmeasured: Annotated[
         bool | None, _option("--unmeasured", help="Export as predicted: the device is elsewhere.")
     ] = None,
+    fields: Annotated[
+        list[str] | None,
+        _option("--set", help="Any field of a job file, as in fidelity.momentum=0.5."),
+    ] = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -184,13 +190,30 @@ def _overrides(given: dict[str, Any]) -> dict[str, Any]:
         for field in ("steps", "batch_size", "learning_rate", "validation_images", "teacher")
         if field in given
     }
-    metric = {"name": given.pop("metric")} if "metric" in given else {}
+    metric = {"name": given.pop("metric"), "direction": None} if "metric" in given else {}
     if "maximize" in given:
         metric["direction"] = "maximize" if given.pop("maximize") else "minimize"
-    elif metric.get("name") == "accuracy":
-        metric["direction"] = "maximize"
     if fidelity:
         given["fidelity"] = fidelity
     if metric:
         given["metric"] = metric
+    for assignment in given.pop("fields", []):
+        _assign(given, assignment)
     return given
+
+
+def _assign(given: dict[str, Any], assignment: str) -> None:
+    """Set one field of the job file, as in ``fidelity.momentum=0.5``."""
+    path, equals, text = assignment.partition("=")
+    *parents, field = path.strip().split(".")
+    if not equals or not field:
+        raise InputError(f"cannot read --set {assignment!r}: write it as fidelity.momentum=0.5")
+    target = given
+    for parent in parents:
+        target = target.setdefault(parent, {})
+        if not isinstance(target, dict):
+            raise InputError(f"cannot read --set {assignment!r}: {parent!r} holds no fields")
+    try:
+        target[field] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError(f"cannot read the value of --set {assignment!r}") from None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -77,6 +80,15 @@ def find_metric(metric: Metric) -> MetricFunction | None:
         raise UnknownNameError("metric", metric.name, known)
     function: MetricFunction = import_reference(metric.name)
     return function
+
+
+def metric_code(metric: Metric) -> str | None:
+    """Hash of the file a user's metric is defined in, so that an edited one is another metric."""
+    function = find_metric(metric)
+    if function is None:
+        return None
+    source = inspect.getsourcefile(inspect.unwrap(function))
+    return None if source is None else hashlib.sha256(Path(source).read_bytes()).hexdigest()
 
 
 def score(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 
@@ -82,7 +82,8 @@ class WinnerFinetuner:
     def _train(self, context: SearchContext, network: torch.nn.Module) -> torch.nn.Module:
         store, lease = context.store, context.lease
         done = context.store.job(context.job.id).results.get("finetune", {})
-        sha = done.get("checkpoint")
+        # A resume may ask for another plan: what was trained by the old one is of no use to it.
+        sha = done.get("checkpoint") if done.get("plan") == asdict(self.plan) else None
         resume = store.get_artifact(sha) if sha and store.has_artifact(sha) else None
         previous = sha if resume is not None else None
 
@@ -92,7 +93,8 @@ class WinnerFinetuner:
             if checkpoint is None:
                 return
             saved = store.put_artifact(checkpoint, "finetune checkpoint")
-            store.commit(lease, results={"finetune": {"epoch": epoch, "checkpoint": saved}})
+            at = {"epoch": epoch, "checkpoint": saved, "plan": asdict(self.plan)}
+            store.commit(lease, results={"finetune": at})
             if previous is not None and previous != saved:
                 store.delete_artifact(previous)
             previous = saved

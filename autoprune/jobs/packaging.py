@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from importlib.metadata import version
 from pathlib import Path
@@ -184,46 +185,26 @@ def _report_rows(store: TrialStore, job_id: str) -> list[TrialRow]:
     return [TrialRow(**{key: row[key] for key in wanted}) for row in trial_rows(store, job_id)]
 
 
-_COMMAND_FIELDS = (
-    "model",
-    "weights",
-    "data",
-    "searcher",
-    "trials",
-    "seed",
-    "lookahead",
-    "runtime",
-    "batch",
-    "threads",
-    "criterion",
-    "divisor",
-    "min_keep",
-    "race_steps",
-    "finetune_epochs",
-    "finetune_learning_rate",
-    "train_threads",
-)
-_FIDELITY_FIELDS = ("steps", "batch_size", "learning_rate", "validation_images", "teacher")
+_OPTIONS = {
+    "model", "weights", "data", "searcher", "trials", "seed", "lookahead", "runtime", "batch",
+    "threads", "criterion", "divisor", "min_keep", "race_steps", "finetune_epochs",
+    "finetune_learning_rate", "train_threads", "db",
+}  # fmt: skip
+"""Fields with an option of their own; the others are given with --set."""
+_HOW = {"table", "workers", "executor", "address", "artifacts", "out", "unmeasured"}
+"""Fields that change no digest, and the table, which is named by its hash."""
 
 
 def command_of(spec: JobSpec, table: str) -> str:
     """The command line that repeats a search; fields at their defaults are left out."""
     if IN_MEMORY in (spec.model, spec.data):
         return "autoprune.search(...) from Python, with the same model and loaders"
-    default = JobSpec()
     words = ["autoprune", "search"]
     for bound in spec.budget:
         words += ["--budget", bound]
-    for pattern in spec.ignore:
-        words += ["--ignore", pattern]
-    pairs = [(name, getattr(spec, name), getattr(default, name)) for name in _COMMAND_FIELDS]
-    pairs += [
-        (name, getattr(spec.fidelity, name), getattr(default.fidelity, name))
-        for name in _FIDELITY_FIELDS
-    ]
-    if spec.metric != default.metric:
-        words += ["--metric", spec.metric.name, f"--{spec.metric.best}"]
-    for name, value, usual in pairs:
-        if value != usual and value is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
-    return shlex.join([*words, "--table", table[:16]])
+    for field, value in spec.model_dump(mode="json", exclude_defaults=True).items():
+        if field in _OPTIONS:
+            words += [f"--{field.replace('_', '-')}", str(value)]
+        elif field not in {*_HOW, "budget"}:
+            words += ["--set", f"{field}={json.dumps(value)}"]
+    return shlex.join([*words, "--table", table[:16], *(["--unmeasured"] * spec.unmeasured)])

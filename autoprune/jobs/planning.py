@@ -11,6 +11,7 @@ import numpy.typing as npt
 from autoprune.budget import Bound, describe
 from autoprune.errors import BudgetInfeasibleError
 from autoprune.evaluation.contract import EVALUATION_VERSION, Fidelity, Metric
+from autoprune.evaluation.scoring import metric_code
 from autoprune.jobs.subject import Subject
 from autoprune.jobs.tables import PricedTable
 from autoprune.pruning.cost import CostModel
@@ -100,6 +101,7 @@ class Plan:
             "seed": spec.seed,
             "lookahead": spec.lookahead,
             "metric": asdict(self.metric),
+            "metric_code": metric_code(self.metric),
             "fidelity": self.fidelity.to_json(),
             "race": self.race.to_json(),
             "evaluation_version": EVALUATION_VERSION,
@@ -113,6 +115,7 @@ class Plan:
             "structure": self.subject.structure,
             "criterion": self.spec.criterion,
             "metric": asdict(self.metric),
+            "metric_code": metric_code(self.metric),
             "seed": self.spec.seed,
             "environment": environment,
             "version": EVALUATION_VERSION,
@@ -164,7 +167,7 @@ def _problem(spec: JobSpec, subject: Subject, cost: CostModel, aims: dict[str, f
 def _traits(subject: Subject, layer: str) -> LayerTraits:
     module = subject.model.get_submodule(layer)
     weight = module.get_parameter("weight")
-    stride = getattr(module, "stride", (1,))
+    stride = getattr(module, "stride", (0,))
     return LayerTraits(
         kind="conv" if weight.ndim == 4 else "linear",
         in_channels=weight.shape[1],

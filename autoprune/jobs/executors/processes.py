@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.context
 import pickle
+import sys
 from collections import deque
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -16,6 +17,11 @@ from autoprune.jobs.executors.port import Completed, Recipe
 from autoprune.jobs.executors.worker import StartFailure, serve
 
 StartMethod = Literal["forkserver", "fork"]
+
+
+_PRELOADED = ["autoprune.jobs.executors.worker", "autoprune.evaluation.recipe"]
+if "autoprune.cli.main" in sys.modules:  # what a worker would import as its main module
+    _PRELOADED.append("autoprune.cli.main")
 
 
 @dataclass
@@ -48,9 +54,7 @@ class ProcessExecutor:
             start_method
         )
         if start_method == "forkserver":
-            self._context.set_forkserver_preload(
-                ["autoprune.jobs.executors.worker", "autoprune.evaluation.recipe"]
-            )
+            self._context.set_forkserver_preload(_PRELOADED)
         self._forks = start_method == "fork"
         self._queue: deque[tuple[str, EvaluationRequest]] = deque()
         self._count = workers
