@@ -101,7 +101,7 @@ def test_the_wheel_runs_a_search_from_an_empty_folder(environment: Path, tmp_pat
     weights = tmp_path / "weights.safetensors"
     save_file(build_model("autoprune:digits_cnn", classes=10).state_dict(), weights)
     quick = (
-        "--divisor 48 --min-keep 0.5 --budget 70% --trials 2 --steps 1 --race-steps 1 "
+        "--divisor 12 --min-keep 0.25 --budget 70% --trials 2 --steps 1 --race-steps 1 "
         "--finetune-epochs 0 --workers 2 --json --weights"
     )
     searched = run(environment, ["autoprune", "search", *quick.split(), str(weights)], tmp_path)
