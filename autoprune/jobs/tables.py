@@ -5,30 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from autoprune.errors import TableError
+from autoprune.jobs.calibrating import calibrate
 from autoprune.jobs.context import Progress
 from autoprune.jobs.keys import hash_of
 from autoprune.jobs.subject import Subject
-from autoprune.pruning.cost import CostModel
-from autoprune.pruning.criteria import choose_units
-from autoprune.pruning.space import PruningGroup, SearchSpace
-from autoprune.pruning.surgery import prune
 from autoprune.spec import JobSpec
 from autoprune.trials.table_store import TableStore
 from latency_tables.build import METHOD, measure_operators
-from latency_tables.calibration import Calibration, fit
+from latency_tables.calibration import Calibration
 from latency_tables.device import this_device
 from latency_tables.lock import measuring_lock
-from latency_tables.measuring import time_interleaved
 from latency_tables.runtimes import runtime
 from latency_tables.storage import load
 from latency_tables.table import Entry, Table, TableContext
-
-CALIBRATION_NETWORKS = 12
-CALIBRATION_ROUNDS = 25
 
 
 @dataclass(frozen=True)
@@ -129,32 +119,6 @@ def measure_table(spec: JobSpec, subject: Subject, tables: TableStore, progress:
     table = Table(context, tuple(entries), METHOD)
     tables.seal(table.hash, key, table.to_json())
     return table
-
-
-def calibrate(subject: Subject, table: Table, progress: Progress) -> Calibration:
-    """Measure whole networks of random schedules against what the table's sums say of them.
-
-    The first network is the unpruned one: its median is the job's base latency.
-    """
-    cost = CostModel(subject.space, subject.network, table)
-    schedules = _spread_schedules(subject.space, CALIBRATION_NETWORKS)
-    port = runtime(table.context.runtime)
-    runners = [
-        port.network_runner(_pruned(subject, row), subject.example_input, table.context.threads)
-        for row in schedules
-    ]
-    runners.append(runners[0])  # the same network twice tells noise from error
-    progress("calibrating", {"networks": len(schedules)})
-    with measuring_lock(on_wait=lambda: progress("waiting", {"for": "another measurement"})):
-        samples = time_interleaved(runners, rounds=CALIBRATION_ROUNDS)
-    seconds = np.array([sample.median_s for sample in samples])
-    return fit(
-        table.hash,
-        subject.structure,
-        cost.sums(schedules),
-        seconds[:-1],
-        repeat_noise=float(abs(seconds[-1] / seconds[0] - 1.0)),
-    )
 
 
 def context_key(context: TableContext) -> str:
@@ -267,26 +231,6 @@ def _unknown_table(selector: str) -> TableError:
         f"no table {selector!r}: it is neither a file nor the hash of a table in this database; "
         "write one with 'autoprune latency measure --model MODEL --out FILE'"
     )
-
-
-def _pruned(subject: Subject, widths: np.ndarray) -> torch.nn.Module:
-    named = subject.space.named([int(width) for width in widths])
-    state = subject.model.state_dict()
-    return prune(subject.model, subject.space, choose_units("l2", state, subject.space, named))
-
-
-def _spread_schedules(space: SearchSpace, count: int) -> np.ndarray:
-    """[count, G]: the unpruned network first, then random widths around falling keep ratios."""
-    rng = np.random.default_rng(0)
-    rows = [[group.units for group in space.groups]]
-    for level in np.linspace(0.9, 0.15, count - 1):
-        ratios = np.clip(rng.normal(level, 0.15, len(space.groups)), 0.0, 1.0)
-        rows.append([_nearest(g, ratio) for g, ratio in zip(space.groups, ratios, strict=True)])
-    return np.array(rows, dtype=np.int64)
-
-
-def _nearest(group: PruningGroup, ratio: float) -> int:
-    return min(group.choices, key=lambda width: abs(width - ratio * group.units))
 
 
 def all_tables(tables: TableStore | None) -> list[Table]:

@@ -86,8 +86,8 @@ def no_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("long work began before the input was refused")
 
     monkeypatch.setattr("autoprune.jobs.subject.train", refuse)
-    monkeypatch.setattr("autoprune.composition.obtain", refuse)
-    monkeypatch.setattr("autoprune.composition.measure_table", refuse)
+    monkeypatch.setattr("autoprune.composition.jobs.obtain", refuse)
+    monkeypatch.setattr("autoprune.composition.latency.measure_table", refuse)
 
 
 @pytest.fixture

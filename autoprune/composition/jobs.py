@@ -1,17 +1,17 @@
-"""The only place that builds concrete things from a job spec: submit, run, export."""
+"""Submitting, reopening and running jobs."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 
+from autoprune.composition.stores import Stores, open_stores
 from autoprune.errors import (
     AutopruneError,
     EnvironmentMismatchError,
@@ -37,58 +37,19 @@ from autoprune.jobs.lease import acquire, heartbeat
 from autoprune.jobs.measuring import Bench
 from autoprune.jobs.planning import Plan, check_counts, make_plan
 from autoprune.jobs.runner import LaterStages, run_job
-from autoprune.jobs.subject import Subject, load_subject, make_subject
+from autoprune.jobs.subject import Subject, load_subject
 from autoprune.jobs.tables import (
     PricedTable,
     from_file,
     keep,
-    measure_table,
     obtain,
     pinned,
-    with_calibration,
 )
-from autoprune.models.registry import build_model, default_input_shape, find_model
 from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.layers import describe_layers
 from autoprune.pruning.surgery import prune
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec
-from autoprune.trials.artifacts import ArtifactFolder
-from autoprune.trials.engine import connect, default_artifacts
 from autoprune.trials.records import JobRecord, Json, Lease
-from autoprune.trials.store import TrialStore
-from autoprune.trials.table_store import TableStore
-
-
-@dataclass(frozen=True)
-class Stores:
-    """One trial database with its tables and artifacts."""
-
-    trials: TrialStore
-    tables: TableStore
-
-
-def open_stores(db: str, artifacts: str | None = None, *, create: bool = True) -> Stores:
-    """Open the database and the artifact folder beside it.
-
-    Args:
-        create: make a database that is missing; otherwise that is an InputError.
-    """
-    engine = connect(db, create=create)
-    folder = ArtifactFolder(Path(artifacts) if artifacts else default_artifacts(engine))
-    folder.sweep()
-    return Stores(TrialStore(engine, folder), TableStore(engine))
-
-
-def open_job(db: str, job: str, artifacts: str | None = None) -> tuple[Stores, JobRecord]:
-    """Open a stored job with its artifacts, which are where they were when it was submitted."""
-    record = records_of(db).job(job)
-    stores = open_stores(db, artifacts or record.how["spec"]["artifacts"], create=False)
-    return stores, record
-
-
-def records_of(db: str) -> TrialStore:
-    """The jobs and trials of a database, for reading them alone: artifacts cannot be reached."""
-    return TrialStore(connect(db, create=False), ArtifactFolder(Path(os.devnull)))
 
 
 def submit(
@@ -336,39 +297,3 @@ def _base(plan: Plan, scored: dict[str, float]) -> Json:
         "margin": plan.margin,
         "layers": describe_layers(subject.model, subject.space),
     }
-
-
-def measure(
-    spec: JobSpec, classes: int, shape: tuple[int, ...] | None, progress: Progress
-) -> PricedTable:
-    """Measure and calibrate a table for a network that needs no data."""
-    admit(spec)
-    subject = _bare_subject(spec, classes, shape, progress)
-    tables = open_stores(spec.db, spec.artifacts).tables
-    table = measure_table(spec, subject, tables, progress)
-    return with_calibration(subject, table, tables, progress)
-
-
-def check_table(
-    spec: JobSpec, classes: int, shape: tuple[int, ...] | None, progress: Progress
-) -> PricedTable:
-    """Calibrate a table again on whole networks: a record of its own, the newest one counts."""
-    admit(spec)
-    subject = _bare_subject(spec, classes, shape, progress)
-    tables = open_stores(spec.db, spec.artifacts).tables
-    priced = obtain(spec, subject, tables, progress)
-    check_device(spec, priced)
-    return with_calibration(subject, priced.table, tables, progress, again=True)
-
-
-def _bare_subject(
-    spec: JobSpec, classes: int, shape: tuple[int, ...] | None, progress: Progress
-) -> Subject:
-    find_model(spec.model)  # an unknown name is the worse mistake
-    shape = shape or default_input_shape(spec.model)
-    if shape is None:
-        raise InputError(
-            f"the input shape of {spec.model} is not known: give it, as in --input 3x224x224"
-        )
-    model = build_model(spec.model, classes=classes, input_shape=shape)
-    return make_subject(spec, model, None, shape, progress)

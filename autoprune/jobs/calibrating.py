@@ -1,0 +1,67 @@
+"""Whole networks of random schedules, measured against what a table's sums say of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from autoprune.jobs.context import Progress
+from autoprune.jobs.subject import Subject
+from autoprune.pruning.cost import CostModel
+from autoprune.pruning.criteria import choose_units
+from autoprune.pruning.space import PruningGroup, SearchSpace
+from autoprune.pruning.surgery import prune
+from latency_tables.calibration import Calibration, fit
+from latency_tables.lock import measuring_lock
+from latency_tables.measuring import time_interleaved
+from latency_tables.runtimes import runtime
+from latency_tables.table import Table
+
+CALIBRATION_NETWORKS = 12
+CALIBRATION_ROUNDS = 25
+
+
+def calibrate(subject: Subject, table: Table, progress: Progress) -> Calibration:
+    """Measure whole networks of random schedules against what the table's sums say of them.
+
+    The first network is the unpruned one: its median is the job's base latency.
+    """
+    cost = CostModel(subject.space, subject.network, table)
+    schedules = _spread_schedules(subject.space, CALIBRATION_NETWORKS)
+    port = runtime(table.context.runtime)
+    runners = [
+        port.network_runner(_pruned(subject, row), subject.example_input, table.context.threads)
+        for row in schedules
+    ]
+    runners.append(runners[0])  # the same network twice tells noise from error
+    progress("calibrating", {"networks": len(schedules)})
+    with measuring_lock(on_wait=lambda: progress("waiting", {"for": "another measurement"})):
+        samples = time_interleaved(runners, rounds=CALIBRATION_ROUNDS)
+    seconds = np.array([sample.median_s for sample in samples])
+    return fit(
+        table.hash,
+        subject.structure,
+        cost.sums(schedules),
+        seconds[:-1],
+        repeat_noise=float(abs(seconds[-1] / seconds[0] - 1.0)),
+    )
+
+
+def _pruned(subject: Subject, widths: np.ndarray) -> torch.nn.Module:
+    named = subject.space.named([int(width) for width in widths])
+    state = subject.model.state_dict()
+    return prune(subject.model, subject.space, choose_units("l2", state, subject.space, named))
+
+
+def _spread_schedules(space: SearchSpace, count: int) -> np.ndarray:
+    """[count, G]: the unpruned network first, then random widths around falling keep ratios."""
+    rng = np.random.default_rng(0)
+    rows = [[group.units for group in space.groups]]
+    for level in np.linspace(0.9, 0.15, count - 1):
+        ratios = np.clip(rng.normal(level, 0.15, len(space.groups)), 0.0, 1.0)
+        rows.append([_nearest(g, ratio) for g, ratio in zip(space.groups, ratios, strict=True)])
+    return np.array(rows, dtype=np.int64)
+
+
+def _nearest(group: PruningGroup, ratio: float) -> int:
+    return min(group.choices, key=lambda width: abs(width - ratio * group.units))
