@@ -20,7 +20,7 @@ The package depends on nothing of autoprune.
 """
 
 from latency_tables.build import METHOD, measure_operators
-from latency_tables.calibration import Calibration, fit
+from latency_tables.calibration import Calibration, NetworkRun, fit
 from latency_tables.device import DeviceFingerprint, this_device
 from latency_tables.errors import (
     CalibrationError,
@@ -41,6 +41,7 @@ from latency_tables.measuring import (
     ratios_of,
     time_interleaved,
 )
+from latency_tables.network_sums import NetworkSums
 from latency_tables.operators import Operator
 from latency_tables.runtimes import Runner, Runtime, runtime, runtime_names
 from latency_tables.statistics import Sample, summarise
@@ -57,6 +58,8 @@ __all__ = [
     "LatencyTableError",
     "MeasuringBusyError",
     "MissingOperatorError",
+    "NetworkRun",
+    "NetworkSums",
     "Operator",
     "Price",
     "Ratio",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -58,13 +59,15 @@ def measure_operators(
     known: Mapping[Operator, Entry] = MappingProxyType({}),
     on_entry: Callable[[Entry], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    on_load: Callable[[float], None] | None = None,
     seed: int = 0,
 ) -> list[Entry]:
     """Measure each distinct operator once, in random order.
 
     Operators are taken in chunks. A chunk's are built and warmed up, then timed in rounds, each
     round in an order of its own with the anchor in between, until the interval of each one's
-    median is tight; one that is not after :data:`MAX_ROUNDS` is marked noisy. Nothing here keeps
+    median is tight; one that is not after :data:`MAX_ROUNDS` is marked noisy. The first call after
+    the others is timed apart: it finds its weights in no near cache. Nothing here keeps
     others from measuring at the same time: hold :func:`latency_tables.lock.measuring_lock`.
 
     Args:
@@ -76,6 +79,8 @@ def measure_operators(
             are not measured again.
         on_entry: called with each new entry as soon as it is measured: save it there.
         on_progress: called with (operators measured, operators to measure), known ones left out.
+        on_load: called with how many times slower than at first the anchor runs, after each round
+            in which that differs by more than :data:`DRIFT`.
         seed: of the orders.
 
     Returns:
@@ -90,17 +95,25 @@ def measure_operators(
     rng = np.random.default_rng(seed)
     order = [missing[index] for index in rng.permutation(len(missing))]
     anchor = _Anchor.started(runtime, batch, threads) if order else None
-    for start in range(0, len(order), CHUNK):
-        chunk = [_Bench.built(runtime, op, batch, threads) for op in order[start : start + CHUNK]]
-        _measure(chunk, anchor, rng)
+    done = 0
+    for part in _chunks(order):
+        chunk = [_Bench.built(runtime, op, batch, threads) for op in part]
+        _measure(chunk, anchor, rng, on_load)
         for bench in chunk:
-            entry = Entry(bench.operator, summarise(bench.times))
-            found[entry.operator] = entry
+            found[bench.operator] = entry = bench.entry()
             if on_entry is not None:
                 on_entry(entry)
+        done += len(part)
         if on_progress is not None:
-            on_progress(start + len(chunk), len(order))
+            on_progress(done, len(order))
     return [found[op] for op in wanted]
+
+
+def _chunks(order: Sequence[Operator]) -> Iterator[Sequence[Operator]]:
+    """Parts of about equal size: what is cold depends on how much else runs in between."""
+    parts = -(-len(order) // CHUNK)
+    bounds = [round(part * len(order) / max(parts, 1)) for part in range(parts + 1)]
+    yield from (order[first:last] for first, last in pairwise(bounds))
 
 
 @dataclass
@@ -110,6 +123,7 @@ class _Bench:
     operator: Operator
     watch: Stopwatch
     times: list[float] = field(default_factory=list)
+    cold: list[float] = field(default_factory=list)
 
     @classmethod
     def built(cls, runtime: Runtime, op: Operator, batch: int, threads: int) -> _Bench:
@@ -121,6 +135,16 @@ class _Bench:
         if len(self.times) < MIN_ROUNDS:
             return True
         return len(self.times) < MAX_ROUNDS and summarise(self.times).noisy
+
+    def add(self, cold: float, hot: float) -> None:
+        """Keep one timing; a cold one only while all others of the chunk run in between."""
+        if len(self.times) < MIN_ROUNDS:
+            self.cold.append(cold)
+        self.times.append(hot)
+
+    def entry(self) -> Entry:
+        """What the timings said."""
+        return Entry(self.operator, summarise(self.times), float(np.median(self.cold)))
 
 
 @dataclass(frozen=True)
@@ -137,26 +161,34 @@ class _Anchor:
         return cls(watch, float(np.median([watch.time() for _ in range(50)])))
 
 
-def _measure(chunk: list[_Bench], anchor: _Anchor | None, rng: np.random.Generator) -> None:
+def _measure(
+    chunk: list[_Bench],
+    anchor: _Anchor | None,
+    rng: np.random.Generator,
+    on_load: Callable[[float], None] | None,
+) -> None:
     """Time a chunk round by round until no operator wants more."""
     discarded = 0
     while anchor is not None and (active := [bench for bench in chunk if bench.open]):
         times, slowdown = _round(active, anchor, rng)
-        if abs(slowdown - 1) > DRIFT and discarded < MAX_DISCARDED:
+        drifted = abs(slowdown - 1) > DRIFT
+        if drifted and on_load is not None:
+            on_load(slowdown)
+        if drifted and discarded < MAX_DISCARDED:
             discarded += 1
             continue
-        for bench, seconds in zip(active, times, strict=True):
-            bench.times.append(seconds / slowdown)
+        for bench, (cold, hot) in zip(active, times, strict=True):
+            bench.add(cold / slowdown, hot / slowdown)
 
 
 def _round(
     active: list[_Bench], anchor: _Anchor, rng: np.random.Generator
-) -> tuple[list[float], float]:
-    """One timing of each, in seconds, and how much slower than at first the anchor was."""
-    times = [0.0] * len(active)
+) -> tuple[list[tuple[float, float]], float]:
+    """(cold, hot) seconds of each, and how much slower than at first the anchor was."""
+    times = [(0.0, 0.0)] * len(active)
     anchored = [anchor.watch.time() for _ in range(3)]
     for position, which in enumerate(rng.permutation(len(active))):
         if position % _ANCHOR_EVERY == 0:
             anchored.append(anchor.watch.time())
-        times[which] = active[which].watch.time()
+        times[which] = active[which].watch.cold_and_hot()
     return times, float(np.median(anchored)) / anchor.reference

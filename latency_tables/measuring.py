@@ -65,12 +65,17 @@ class Stopwatch:
 
         A first call is not timed: whatever ran before has emptied the caches.
         """
+        return self.cold_and_hot()[1]
+
+    def cold_and_hot(self) -> tuple[float, float]:
+        """Seconds of a first call, and per call over the burst that follows it."""
         runner = self.runner
-        runner()
         started = time.perf_counter()
+        runner()
+        between = time.perf_counter()
         for _ in range(self.calls):
             runner()
-        return (time.perf_counter() - started) / self.calls
+        return between - started, (time.perf_counter() - between) / self.calls
 
 
 def interleaved_times(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -18,7 +18,7 @@ from latency_tables.lookup import FloatArray, Lookup, Price
 from latency_tables.operators import Operator
 from latency_tables.statistics import Sample
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,35 @@ class TableContext:
 
 @dataclass(frozen=True)
 class Entry:
-    """One operator's measured latency."""
+    """One operator's measured latency.
+
+    Args:
+        sample: called again and again.
+        cold_s: called after many others, median in seconds; None in tables of the first version.
+    """
 
     operator: Operator
     sample: Sample
+    cold_s: float | None = None
+
+    @property
+    def cold(self) -> float:
+        """Seconds of a call that finds its weights in no near cache; never below the median."""
+        return max(self.cold_s or 0.0, self.sample.median_s)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {"operator": self.operator.to_json(), "sample": self.sample.to_json()}
+        content = {"operator": self.operator.to_json(), "sample": self.sample.to_json()}
+        return content if self.cold_s is None else {**content, "cold_s": self.cold_s}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Entry:
         """The reverse of :meth:`to_json`."""
-        return cls(Operator.from_json(values["operator"]), Sample.from_json(values["sample"]))
+        return cls(
+            Operator.from_json(values["operator"]),
+            Sample.from_json(values["sample"]),
+            values.get("cold_s"),
+        )
 
 
 @dataclass(frozen=True)
@@ -179,6 +195,15 @@ class Table:
             "entries": [entry.to_json() for entry in self.entries],
             "method": dict(self.method),
         }
+
+    @cached_property
+    def cold(self) -> Table:
+        """The same table with the latencies of operators called after many others."""
+        entries = (
+            Entry(entry.operator, replace(entry.sample, median_s=entry.cold))
+            for entry in self.entries
+        )
+        return replace(self, entries=tuple(entries))
 
     @cached_property
     def _lookup(self) -> Lookup:

@@ -197,8 +197,6 @@ def _about(table: Any) -> dict[str, Any]:
 def _shown(calibration: Calibration) -> dict[str, Any]:
     wanted = (
         "networks",
-        "scale",
-        "offset_s",
         "mape",
         "bias",
         "worst",
@@ -206,7 +204,12 @@ def _shown(calibration: Calibration) -> dict[str, Any]:
         "repeat_noise",
         "margin",
     )
-    return {"hash": calibration.hash, **{name: getattr(calibration, name) for name in wanted}}
+    content = calibration.to_json()
+    return {
+        "hash": calibration.hash,
+        "law": content["law"],
+        **{key: getattr(calibration, key) for key in wanted},
+    }
 
 
 def _shape(text: str | None) -> tuple[int, ...] | None:

@@ -152,3 +152,33 @@ def test_sums_of_operators_rank_whole_networks(name: str) -> None:
     found = fit(table.hash, "small", sums, measured, 0.0)
     assert found.mape < 0.2
     assert found.spearman > 0.7
+
+
+def test_the_first_call_after_the_others_is_timed_apart(spinning: Any) -> None:
+    """A runner that takes twice as long when another one ran since its last call."""
+    last: list[Operator] = []
+
+    class Forgetful:
+        name = "forgetful"
+        version = spinning.version
+        normalise = spinning.normalise
+        network_runner = spinning.network_runner
+
+        def operator_runner(self, op: Operator, batch: int, threads: int) -> Any:
+            call = spinning.operator_runner(op, batch, threads)
+
+            def run() -> None:
+                call()
+                if last[-1:] != [op]:
+                    call()
+                last.append(op)
+
+            return run
+
+    entries = measure_operators(OPERATORS, runtime=Forgetful(), batch=1, threads=1)
+    assert [entry.sample.median_s for entry in entries] == pytest.approx(
+        [width * 1e-6 for width in WIDTHS], rel=0.15
+    )
+    assert [entry.cold for entry in entries] == pytest.approx(
+        [2 * width * 1e-6 for width in WIDTHS], rel=0.15
+    )
