@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from autoprune.errors import ModelError, TableError
-from autoprune.pruning.channels import Channels
-from autoprune.pruning.network import Network, reachable
+from autoprune.pruning.explain import FloorTerm, fair_savings, floor_terms
+from autoprune.pruning.network import Network
+from autoprune.pruning.pair_grids import ONE, Axes, FloatArray, Grid, IntArray, PairGrid, merged
+from autoprune.pruning.pricing import Priced, price
 from autoprune.pruning.space import SearchSpace
+from autoprune.pruning.table_sum import TableSum
 from autoprune.pruning.terms import Term
 from latency_tables.calibration import Calibration
-from latency_tables.errors import MissingOperatorError
 from latency_tables.table import Table
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-_ONE = Channels(1)
-
-
-@dataclass(frozen=True)
-class FloorTerm:
-    """What one layer costs at the narrowest schedule, in seconds."""
-
-    layer: str
-    operator: str
-    seconds: float
-
-    def __str__(self) -> str:
-        return f"{self.layer} ({self.operator}) {self.seconds * 1e3:.4f} ms"
 
 
 class CostModel:
@@ -60,18 +44,18 @@ class CostModel:
     ) -> None:
         self._space = space
         self._calibration = calibration
-        self._axes = _Axes(space)
+        self._axes = Axes(space)
         self._macs = self._summed(self._mac_grid(term) for term in network.terms if term.macs)
         self._params = self._summed(
-            _Grid(p.first, p.second, p.coefficient * self._outer(p.first, p.second))
-            for p in network.parameters
+            _scaled(p.coefficient, self._axes.outer(p.first, p.second)) for p in network.parameters
         )
-        self._priced: list[_Priced] = []
-        self._seconds: _Sum | None = None
+        self._priced: list[Priced] = []
+        self._grids: list[Grid] = []
+        self._seconds: TableSum | None = None
         if table is not None:
-            self._priced = _price(network.terms, self._axes, table)
-            self._seconds = self._summed(each.seconds for each in self._priced)
-            self._interpolated = self._summed(each.interpolated for each in self._priced)
+            self._priced = price(network.terms, self._axes, table)
+            self._grids = merged(each.seconds for each in self._priced)
+            self._seconds = self._summed(self._grids)
 
     def sums(self, widths: npt.ArrayLike) -> FloatArray:
         """Summed operator prices of each schedule, in seconds; widths [N, G] -> [N].
@@ -97,6 +81,36 @@ class CostModel:
         """Number of parameters; [N, G] -> [N]."""
         return self._params(self._rows(widths))
 
+    def savings(self, widths: npt.ArrayLike) -> FloatArray:
+        """Seconds that each group saves against the unpruned network; [N, G] -> [N, G].
+
+        Prices of pairs of groups are no sums of two: what a pair saves is split fairly, as
+        :func:`~autoprune.pruning.explain.fair_savings` defines it. The calibration's slope between
+        the two networks then turns sums into latency, so that a schedule's savings add up to
+        latency(unpruned) - latency(schedule). Wider channels that are faster save a negative time.
+        """
+        rows = self._rows(widths)
+        full = [group.units for group in self._space.groups]
+        narrowed, whole = self.sums(rows), self.sums(full)[0]
+        saved = self.latency(full)[0] - self.latency(rows)
+        difference = whole - narrowed
+        slope = np.ones(len(rows))
+        np.divide(saved, difference, out=slope, where=np.abs(difference) > 1e-12 * whole)
+        return fair_savings(self._grids, self._axes, full, rows) * slope[:, None]
+
+    def pair_grids(self) -> Sequence[PairGrid]:
+        """The summed prices over every pair of channel counts that operators lie between.
+
+        Raises:
+            TableError: the model was built without a table.
+        """
+        self._latency_sum()
+        totals = self._axes.of
+        return [
+            PairGrid(g.first, g.second, totals(g.first).totals, totals(g.second).totals, g.values)
+            for g in self._grids
+        ]
+
     def interpolated_share(self, widths: npt.ArrayLike | None = None) -> float:
         """Fraction in [0, 1] of looked-up prices that are interpolated, not measured.
 
@@ -104,26 +118,17 @@ class CostModel:
             widths: the schedules [N, G] that look them up; None takes every legal price once.
         """
         self._latency_sum()
+        grids = [each.interpolated for each in self._priced]
         if widths is not None:
-            return float(self._interpolated(self._rows(widths)).mean()) / len(self._priced)
-        grids = [each.interpolated.values for each in self._priced]
-        return sum(float(grid.sum()) for grid in grids) / sum(grid.size for grid in grids)
+            return float(self._summed(grids)(self._rows(widths)).mean()) / len(grids)
+        return sum(float(g.values.sum()) for g in grids) / sum(g.values.size for g in grids)
 
     def explain_floor(self) -> list[FloorTerm]:
         """Every operator's cost at the narrowest schedule, the costliest first."""
         self._latency_sum()
-        floor = [group.choices[0] for group in self._space.groups]
-        costs = []
-        for each in self._priced:
-            op, grid = each.term.operator, each.seconds
-            ins, outs = each.term.inputs.at(floor), each.term.outputs.at(floor)
-            row = self._axes.of(grid.first).index(grid.first.at(floor))
-            column = self._axes.of(grid.second).index(grid.second.at(floor))
-            label = op.with_channels(ins, outs).label
-            costs.append(FloorTerm(each.term.layer, label, float(grid.values[row, column])))
-        return sorted(costs, key=lambda cost: -cost.seconds)
+        return floor_terms(self._priced, self._axes, self._space)
 
-    def _latency_sum(self) -> _Sum:
+    def _latency_sum(self) -> TableSum:
         if self._seconds is None:
             raise TableError(
                 "this cost model has no latency table: measure one with 'autoprune latency "
@@ -139,132 +144,13 @@ class CostModel:
             )
         return rows
 
-    def _summed(self, grids: Iterable[_Grid]) -> _Sum:
-        return _Sum(grids, self._axes, self._space)
+    def _summed(self, grids: Iterable[Grid]) -> TableSum:
+        return TableSum(grids, self._axes, self._space)
 
-    def _outer(self, first: Channels, second: Channels) -> FloatArray:
-        return np.outer(self._axes.of(first).totals, self._axes.of(second).totals).astype(float)
-
-    def _mac_grid(self, term: Term) -> _Grid:
-        inputs = _ONE if term.equal else term.inputs
-        return _Grid(inputs, term.outputs, term.macs * self._outer(inputs, term.outputs))
+    def _mac_grid(self, term: Term) -> Grid:
+        inputs = ONE if term.equal else term.inputs
+        return _scaled(term.macs, self._axes.outer(inputs, term.outputs))
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """Values at every pair of reachable channel counts, [A, B]."""
-
-    first: Channels
-    second: Channels
-    values: FloatArray
-
-
-@dataclass(frozen=True)
-class _Priced:
-    term: Term
-    seconds: _Grid
-    interpolated: _Grid
-
-
-def _price(terms: Iterable[Term], axes: _Axes, table: Table) -> list[_Priced]:
-    known: dict[tuple[object, ...], tuple[FloatArray, FloatArray]] = {}
-    priced = []
-    for term in terms:
-        first, second = term.inputs, _ONE if term.equal else term.outputs
-        ins, outs = axes.of(first).totals, axes.of(second).totals
-        key = (term.operator, tuple(ins), tuple(outs))
-        if key not in known:
-            known[key] = _ask(table, term, ins, outs)
-        seconds, interpolated = known[key]
-        priced.append(
-            _Priced(term, _Grid(first, second, seconds), _Grid(first, second, interpolated))
-        )
-    return priced
-
-
-def _ask(table: Table, term: Term, ins: IntArray, outs: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Seconds and whether interpolated, both [A, B]."""
-    try:
-        if term.equal:
-            seconds, measured = table.prices_equal(term.operator, ins)
-            seconds, measured = seconds[:, None], measured[:, None]
-        else:
-            seconds, measured = table.prices(term.operator, ins, outs)
-    except MissingOperatorError as error:
-        raise TableError(f"layer {term.layer!r}: {error}") from error
-    return seconds, (~measured).astype(np.float64)
-
-
-class _Axis:
-    """The values a channel count reaches, and where each stands among them."""
-
-    def __init__(self, channels: Channels, space: SearchSpace) -> None:
-        self.totals: IntArray = np.array(reachable(channels, space), dtype=np.int64)
-        self._channels = channels
-        # One place more than there are totals stands for whatever is not legal.
-        self._place = np.full(int(self.totals[-1]) + 2, len(self.totals), dtype=np.int64)
-        self._place[self.totals] = np.arange(len(self.totals))
-
-    def index(self, total: int) -> int:
-        """Position of one total."""
-        return int(self._place[total])
-
-    def places(self, rows: IntArray) -> IntArray:
-        """Positions for schedules [N, G]; [N], or [1] where no group counts."""
-        if not self._channels.multiples:
-            return np.zeros(1, dtype=np.int64)
-        totals: IntArray = np.full(len(rows), self._channels.constant, dtype=np.int64)
-        for group, multiple in self._channels.multiples:
-            totals += multiple * rows[:, group]
-        return self._place[np.clip(totals, 0, len(self._place) - 1)]
-
-
-class _Axes:
-    """One axis for each distinct channel count."""
-
-    def __init__(self, space: SearchSpace) -> None:
-        self._space = space
-        self._known: dict[Channels, _Axis] = {}
-
-    def of(self, channels: Channels) -> _Axis:
-        if channels not in self._known:
-            self._known[channels] = _Axis(channels, self._space)
-        return self._known[channels]
-
-
-class _Sum:
-    """The sum of grids, those over the same pair of channel counts added up beforehand."""
-
-    def __init__(self, grids: Iterable[_Grid], axes: _Axes, space: SearchSpace) -> None:
-        self._axes = axes
-        self._groups = space.groups
-        merged: dict[tuple[Channels, Channels], FloatArray] = defaultdict(lambda: np.zeros(()))
-        for grid in grids:
-            pair, values = (grid.first, grid.second), grid.values
-            if pair[1] < pair[0]:
-                pair, values = (pair[1], pair[0]), values.T
-            merged[pair] = merged[pair] + values
-        self._tables = {
-            pair: np.pad(values, (0, 1), constant_values=np.nan) for pair, values in merged.items()
-        }
-
-    def __call__(self, rows: IntArray) -> FloatArray:
-        places: dict[Channels, IntArray] = {}
-        total: FloatArray = np.zeros(len(rows), dtype=np.float64)
-        for (first, second), values in self._tables.items():
-            for channels in (first, second):
-                if channels not in places:
-                    places[channels] = self._axes.of(channels).places(rows)
-            flat = places[first] * values.shape[1] + places[second]
-            total += values.reshape(-1)[flat]
-        if np.isnan(total).any():
-            self._refuse(rows[np.isnan(total)][0])
-        return total
-
-    def _refuse(self, row: IntArray) -> None:
-        for group, width in zip(self._groups, row, strict=True):
-            if width not in group.choices:
-                raise ModelError(
-                    f"group {group.name!r}: width {width} is not one of {group.choices}"
-                )
-        raise ModelError(f"the schedule {row.tolist()} has no price")
+def _scaled(factor: float, grid: Grid) -> Grid:
+    return Grid(grid.first, grid.second, factor * grid.values)
