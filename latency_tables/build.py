@@ -58,6 +58,7 @@ def measure_operators(
     known: Mapping[Operator, Entry] = MappingProxyType({}),
     on_entry: Callable[[Entry], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    on_load: Callable[[float], None] | None = None,
     seed: int = 0,
 ) -> list[Entry]:
     """Measure each distinct operator once, in random order.
@@ -76,6 +77,8 @@ def measure_operators(
             are not measured again.
         on_entry: called with each new entry as soon as it is measured: save it there.
         on_progress: called with (operators measured, operators to measure), known ones left out.
+        on_load: called with how many times slower than at first the anchor runs, after each round
+            in which that differs by more than :data:`DRIFT`.
         seed: of the orders.
 
     Returns:
@@ -92,7 +95,7 @@ def measure_operators(
     anchor = _Anchor.started(runtime, batch, threads) if order else None
     for start in range(0, len(order), CHUNK):
         chunk = [_Bench.built(runtime, op, batch, threads) for op in order[start : start + CHUNK]]
-        _measure(chunk, anchor, rng)
+        _measure(chunk, anchor, rng, on_load)
         for bench in chunk:
             entry = Entry(bench.operator, summarise(bench.times))
             found[entry.operator] = entry
@@ -137,12 +140,20 @@ class _Anchor:
         return cls(watch, float(np.median([watch.time() for _ in range(50)])))
 
 
-def _measure(chunk: list[_Bench], anchor: _Anchor | None, rng: np.random.Generator) -> None:
+def _measure(
+    chunk: list[_Bench],
+    anchor: _Anchor | None,
+    rng: np.random.Generator,
+    on_load: Callable[[float], None] | None,
+) -> None:
     """Time a chunk round by round until no operator wants more."""
     discarded = 0
     while anchor is not None and (active := [bench for bench in chunk if bench.open]):
         times, slowdown = _round(active, anchor, rng)
-        if abs(slowdown - 1) > DRIFT and discarded < MAX_DISCARDED:
+        drifted = abs(slowdown - 1) > DRIFT
+        if drifted and on_load is not None:
+            on_load(slowdown)
+        if drifted and discarded < MAX_DISCARDED:
             discarded += 1
             continue
         for bench, seconds in zip(active, times, strict=True):

@@ -35,6 +35,23 @@ class FloorTerm:
         return f"{self.layer} ({self.operator}) {self.seconds * 1e3:.4f} ms"
 
 
+@dataclass(frozen=True)
+class PairGrid:
+    """What all operators over one pair of channel counts cost together.
+
+    Args:
+        first, second: the channel counts as functions of the widths.
+        first_totals, second_totals: the values they reach, ascending; [A] and [B].
+        seconds: the summed prices; [A, B].
+    """
+
+    first: Channels
+    second: Channels
+    first_totals: IntArray
+    second_totals: IntArray
+    seconds: FloatArray
+
+
 class CostModel:
     """Costs of schedules, given as widths [N, G] in the order of the space's groups.
 
@@ -96,6 +113,22 @@ class CostModel:
     def params(self, widths: npt.ArrayLike) -> FloatArray:
         """Number of parameters; [N, G] -> [N]."""
         return self._params(self._rows(widths))
+
+    def pair_grids(self) -> tuple[PairGrid, ...]:
+        """The summed operator prices over each pair of channel counts.
+
+        A schedule's :meth:`sums` is the sum of one value of each grid.
+
+        Raises:
+            TableError: the model was built without a table.
+        """
+        grids = self._latency_sum().grids()
+        return tuple(
+            PairGrid(
+                first, second, self._axes.of(first).totals, self._axes.of(second).totals, seconds
+            )
+            for (first, second), seconds in grids.items()
+        )
 
     def interpolated_share(self, widths: npt.ArrayLike | None = None) -> float:
         """Fraction in [0, 1] of looked-up prices that are interpolated, not measured.
@@ -247,6 +280,10 @@ class _Sum:
         self._tables = {
             pair: np.pad(values, (0, 1), constant_values=np.nan) for pair, values in merged.items()
         }
+
+    def grids(self) -> dict[tuple[Channels, Channels], FloatArray]:
+        """The summed values [A, B] of each pair of channel counts."""
+        return {pair: values[:-1, :-1] for pair, values in self._tables.items()}
 
     def __call__(self, rows: IntArray) -> FloatArray:
         places: dict[Channels, IntArray] = {}
