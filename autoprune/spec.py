@@ -97,6 +97,7 @@ class JobSpec(_Strict):
     Args:
         race_steps: finetune steps of each finalist; None spends about a fifth of the compute.
         finetune_epochs: of the chosen network, at the end.
+        keep_dominated: search also the widths that a wider one of their group is as fast as.
         train_threads: threads of one training process; scores are exact for a fixed number.
     """
 
@@ -117,6 +118,7 @@ class JobSpec(_Strict):
     ignore: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     divisor: int | None = Field(None, ge=1)
     min_keep: float = Field(0.1, gt=0, le=1)
+    keep_dominated: bool = False
     metric: MetricSpec = MetricSpec()
     fidelity: FidelitySpec = FidelitySpec()
     race_steps: int | None = Field(None, ge=0)

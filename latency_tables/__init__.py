@@ -41,12 +41,13 @@ from latency_tables.measuring import (
     ratios_of,
     time_interleaved,
 )
+from latency_tables.merging import merge
 from latency_tables.network_sums import NetworkSums
 from latency_tables.operators import Operator
 from latency_tables.runtimes import Runner, Runtime, runtime, runtime_names
 from latency_tables.statistics import Sample, summarise
 from latency_tables.storage import load, save
-from latency_tables.table import Entry, Table, TableContext, merge
+from latency_tables.table import Entry, Table, TableContext
 
 __all__ = [
     "METHOD",

@@ -63,7 +63,7 @@ class Lookup:
         self, op: Operator, in_channels: IntArray, out_channels: IntArray
     ) -> tuple[FloatArray, BoolArray]:
         """Latencies at every pair of widths, [A, B], and which were measured."""
-        op = self._normalised(op)
+        op = self.normalised(op)
         points = self._families.get(_family(op), {})
         exact = np.array(
             [[points.get((int(i), int(o)), np.nan) for o in out_channels] for i in in_channels]
@@ -80,7 +80,7 @@ class Lookup:
 
     def prices_equal(self, op: Operator, channels: IntArray) -> tuple[FloatArray, BoolArray]:
         """Latencies at widths that inputs and outputs share, [A], and which were measured."""
-        op = self._normalised(op)
+        op = self.normalised(op)
         family = self._families.get(_family(op), {})
         points = {i: value for (i, o), value in family.items() if i == o}
         measured = np.array([int(width) in points for width in channels], dtype=bool)
@@ -92,7 +92,8 @@ class Lookup:
             raise self._missing(op, width, width, equal)
         return seconds, measured
 
-    def _normalised(self, op: Operator) -> Operator:
+    def normalised(self, op: Operator) -> Operator:
+        """The operator as the measured ones are named."""
         try:
             return runtime(self._runtime_name).normalise(op)
         except UnknownRuntimeError:

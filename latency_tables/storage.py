@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from latency_tables.calibration import Calibration
@@ -34,7 +34,7 @@ def save(path: str | Path, table: Table, calibrations: Sequence[Calibration] = (
     }
     text = json.dumps({**content, "seal": content_hash(content)}, indent=1, allow_nan=False)
     try:
-        _write(Path(path), text + "\n")
+        write_whole(Path(path), text + "\n")
     except OSError as error:
         raise TableFileError(f"cannot write the latency table {path}: {error}") from error
 
@@ -47,8 +47,7 @@ def load(path: str | Path) -> tuple[Table, tuple[Calibration, ...]]:
     """
     values = _read(Path(path))
     check_version(f"latency table {path}", values, FORMAT_VERSION)
-    content = {key: value for key, value in values.items() if key != "seal"}
-    if content_hash(content) != values.get("seal"):
+    if not _is_sealed(values):
         raise TableFileError(
             f"the latency table {path} was altered after it was sealed: measure it again or "
             "restore the original"
@@ -60,13 +59,34 @@ def load(path: str | Path) -> tuple[Table, tuple[Calibration, ...]]:
     return table, calibrations
 
 
+def _is_sealed(values: dict[str, Any]) -> bool:
+    content = {key: value for key, value in values.items() if key != "seal"}
+    try:
+        return content_hash(content) == values.get("seal")
+    except ValueError:  # NaN or infinity, which no seal was ever made over
+        return False
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text())
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise TableFileError(f"cannot read the latency table {path}: {error}") from error
+        raise TableFileError(
+            f"cannot read the latency table {path}: {error.strerror or error}"
+        ) from error
     except ValueError as error:
-        raise TableFileError(f"{path} is not a latency table: {error}") from error
+        raise TableFileError(f"{path} is not a latency table: it is not text") from error
+    if not text.strip():
+        raise TableFileError(
+            f"{path} is not a latency table: it is empty; copy or measure it again"
+        )
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TableFileError(
+            f"{path} is not a latency table, or was cut short ({error}): copy it again, or measure "
+            "it again"
+        ) from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise TableFileError(
             f"{path} is not a latency table: write one with 'autoprune latency measure --out'"
@@ -82,18 +102,18 @@ def _check_belongs(calibration: Calibration, table: Table) -> None:
         )
 
 
-def _write(path: Path, text: str) -> None:
-    with NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
-    ) as file:
-        try:
+def write_whole(path: Path, text: str) -> None:
+    """Write a file durably: all of it or nothing."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

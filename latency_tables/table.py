@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from latency_tables.canonical import content_hash
 from latency_tables.device import DeviceFingerprint
-from latency_tables.errors import IncompatibleTablesError, TableFileError
+from latency_tables.errors import TableFileError
 from latency_tables.lookup import FloatArray, Lookup, Price
 from latency_tables.operators import Operator
 from latency_tables.statistics import Sample
@@ -162,6 +162,10 @@ class Table:
         """
         return self._lookup.prices_equal(op, np.asarray(channels, np.int64))
 
+    def normalised(self, op: Operator) -> Operator:
+        """The operator as the table's runtime runs it, and as its entries name it."""
+        return self._lookup.normalised(op)
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, with the format's version and the hash."""
         return {"version": FORMAT_VERSION, "hash": self.hash, **self._content()}
@@ -209,37 +213,6 @@ class Table:
     def _lookup(self) -> Lookup:
         seconds = {entry.operator: entry.sample.median_s for entry in self.entries}
         return Lookup(seconds, self.context.runtime)
-
-
-def merge(tables: Sequence[Table]) -> Table:
-    """One table with the entries of all; where an operator occurs twice, the last table's counts.
-
-    Raises:
-        IncompatibleTablesError: two contexts differ; names the field.
-        ValueError: no table was given.
-    """
-    if not tables:
-        raise ValueError("expected at least one table to merge")
-    first = tables[0]
-    for other in tables[1:]:
-        check_same_context(first.context, other.context)
-    entries = {entry.operator: entry for table in tables for entry in table.entries}
-    return Table(first.context, tuple(entries.values()), tables[-1].method)
-
-
-def check_same_context(first: TableContext, other: TableContext) -> None:
-    """Refuse latencies that were measured under different conditions.
-
-    Raises:
-        IncompatibleTablesError: names the first differing field and both values.
-    """
-    for each in fields(TableContext):
-        ours, theirs = getattr(first, each.name), getattr(other, each.name)
-        if ours != theirs:
-            raise IncompatibleTablesError(
-                f"the tables differ in {each.name}: {ours} and {theirs}; latencies of different "
-                "conditions may not be mixed, so measure both under one"
-            )
 
 
 def check_version(what: str, values: Mapping[str, Any], newest: int) -> None:

@@ -59,7 +59,8 @@ class _Screen:
     def _bar(self, name: str, done: int, total: int) -> None:
         if name not in self._tasks:
             self._bars.start()
-            self._tasks[name] = self._bars.add_task(name, total=total)
+            # What was done before this start tells nothing about the time that is left.
+            self._tasks[name] = self._bars.add_task(name, completed=done, total=total)
         self._bars.update(self._tasks[name], completed=done, total=total)
 
     def _line(self, text: str) -> None:
@@ -80,8 +81,31 @@ class _Screen:
     def _on_table(self, event: dict[str, Any]) -> None:
         self._bar("measuring operators", event["done"], event["total"])
 
+    def _on_load(self, event: dict[str, Any]) -> None:
+        pace = event["slowdown"] - 1
+        drift = f"runs {abs(pace):.0%} {'slower' if pace > 0 else 'faster'} than at the start"
+        if "advice" in event:
+            self._line(f"warning: the machine is under load: the anchor {drift}; {event['advice']}")
+        else:
+            self._line(
+                f"warning: the anchor ran up to {drift.removeprefix('runs ')}; timings are "
+                f"corrected, {event['noisy']} of {event['entries']} entries are marked noisy"
+            )
+
     def _on_calibrating(self, event: dict[str, Any]) -> None:
-        self._line(f"measuring {event['networks']} whole networks to calibrate the table")
+        if "done" in event:
+            self._bar("measuring whole networks", event["done"], event["networks"])
+        else:
+            self._line(f"measuring {event['networks']} whole networks to calibrate the table")
+
+    def _on_narrowed(self, event: dict[str, Any]) -> None:
+        if event["widths"]:
+            self._line(
+                f"{event['widths']} widths in {event['groups']} groups are left out, where a wider "
+                "one is as fast"
+            )
+        for line in event["free"]:
+            self._line(f"free channels: {line}")
 
     def _on_table_ready(self, event: dict[str, Any]) -> None:
         self._line(f"table {event['table'][:12]}: {event['says']}")

@@ -1,17 +1,28 @@
 """The only place that builds concrete things from a job spec: submit, run, measure."""
 
 from autoprune.composition.jobs import bench_for, reopen, run, submit
-from autoprune.composition.latency import check_table, measure
+from autoprune.composition.latency import (
+    bare_subject,
+    check_table,
+    draw_network,
+    import_table,
+    measure,
+    remove_database,
+)
 from autoprune.composition.stores import Stores, open_job, open_stores, records_of
 
 __all__ = [
     "Stores",
+    "bare_subject",
     "bench_for",
     "check_table",
+    "draw_network",
+    "import_table",
     "measure",
     "open_job",
     "open_stores",
     "records_of",
+    "remove_database",
     "reopen",
     "run",
     "submit",

@@ -26,15 +26,17 @@ from autoprune.evaluation.environment import environment_fingerprint, set_traini
 from autoprune.evaluation.recipe import EvaluatorRecipe
 from autoprune.evaluation.training import TrainingPlan
 from autoprune.jobs.admission import admit
-from autoprune.jobs.context import Progress, SearchContext
+from autoprune.jobs.context import Progress, SearchContext, silent
 from autoprune.jobs.executors.inline import InlineExecutor
 from autoprune.jobs.executors.port import Executor
 from autoprune.jobs.executors.processes import ProcessExecutor
 from autoprune.jobs.executors.ray_actors import RayExecutor
+from autoprune.jobs.exporting import check_exportable
 from autoprune.jobs.finetuning import WinnerFinetuner
 from autoprune.jobs.keys import hash_of
 from autoprune.jobs.lease import acquire, heartbeat
 from autoprune.jobs.measuring import Bench
+from autoprune.jobs.narrowing import narrowed
 from autoprune.jobs.planning import Plan, check_counts, make_plan
 from autoprune.jobs.runner import LaterStages, run_job
 from autoprune.jobs.subject import Subject, load_subject
@@ -50,6 +52,7 @@ from autoprune.pruning.layers import describe_layers
 from autoprune.pruning.surgery import prune
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec
 from autoprune.trials.records import JobRecord, Json, Lease
+from latency_tables.runtimes import runtime
 
 
 def submit(
@@ -65,11 +68,12 @@ def submit(
     scored = _check_subject(spec, subject, progress)
     priced = from_file(spec, subject)
     if priced is None:
+        check_exportable(subject, runtime(spec.runtime), spec.threads)
         tables = open_stores(spec.db, spec.artifacts).tables
         priced = obtain(spec, subject, tables, progress)
     check_device(spec, priced)
     progress("table ready", {"table": priced.table.hash, "says": priced.describe()})
-    plan = make_plan(spec, subject, priced)
+    plan = make_plan(spec, narrowed(spec, subject, priced, progress), priced)
     environment = environment_fingerprint(spec.train_threads)
     base = _base(plan, scored)
     stores = open_stores(spec.db, spec.artifacts)
@@ -105,7 +109,8 @@ def reopen(
 ) -> Plan:
     """Rebuild a stored job's plan, and check that it is still the same job."""
     job = stores.trials.job(job_id)
-    spec = make_spec({**job.how["spec"], **overrides})
+    # A job of a version that had no such field searches all its widths.
+    spec = make_spec({"keep_dominated": True, **job.how["spec"], **overrides})
     _check_environment(job, spec, accept_environment)
     if subject is None:
         if IN_MEMORY in (spec.model, spec.data):
@@ -116,7 +121,7 @@ def reopen(
         base = stores.trials.get_artifact(job.how["weights_artifact"])
         subject = load_subject(spec, progress, state=unpack(base)[0])
     priced = pinned(job.what["table"], job.what["calibration"], stores.tables)
-    plan = make_plan(spec, subject, priced)
+    plan = make_plan(spec, narrowed(spec, subject, priced, silent), priced)
     what = plan.what()
     if hash_of(what) != job.what_hash:
         changed = sorted(key for key in what if what[key] != job.what.get(key))

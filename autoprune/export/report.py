@@ -19,7 +19,7 @@ from autoprune.export.figures import (
 )
 from autoprune.export.schedule import AccuracyOfSplit, Schedule
 
-__all__ = ["TrialRow", "render_report"]
+__all__ = ["Chart", "TrialRow", "page_environment", "plotly_script", "render_report"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def render_report(schedule: Schedule, trials: Sequence[TrialRow]) -> str:
         trials: in the order they were asked; rows without a score count as failed.
     """
     page: str = (
-        _environment()
+        page_environment()
         .get_template("report.html.j2")
         .render(
             schedule=schedule,
@@ -61,14 +61,15 @@ def render_report(schedule: Schedule, trials: Sequence[TrialRow]) -> str:
             failed=sum(row.score is None for row in trials),
             facts=_facts(schedule),
             hashes=_hashes(schedule),
-            plotly=_plotly(),
+            plotly=plotly_script(),
         )
     )
     return page
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """What renders this package's pages."""
     environment = Environment(
         loader=PackageLoader("autoprune.export"),
         autoescape=True,
@@ -81,7 +82,8 @@ def _environment() -> Environment:
 
 
 @cache
-def _plotly() -> Markup:
+def plotly_script() -> Markup:
+    """The source of plotly.js, for a page that loads nothing."""
     # Plotly takes half a second to import, and nothing else here needs it.
     from plotly.offline import get_plotlyjs
 

@@ -11,12 +11,13 @@ from autoprune.errors import DatabaseError, InputError, UnknownNameError
 from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.scoring import find_metric
 from autoprune.export.bundle import check_free
-from autoprune.jobs.tables import find_table
+from autoprune.jobs.table_files import find_table
 from autoprune.pruning.criteria import find_criterion
 from autoprune.spec import JobSpec
 from autoprune.trials.engine import connect, default_artifacts, open_engine
 from autoprune.trials.migration import prepare, revision_state
 from autoprune.trials.table_store import TableStore
+from latency_tables.device import this_device
 from latency_tables.runtimes import runtime
 from searchers.contract import FloatArray, Group, LayerTraits, Problem
 from searchers.registry import make, searcher_names
@@ -32,24 +33,53 @@ def admit(spec: JobSpec) -> None:
         SearcherError: an option that the searcher does not have.
         LatencyTableError: an unknown runtime, or a table file that was altered.
     """
-    check_database(spec.db, spec.artifacts)
+    admit_measuring(spec)
+    _check_artifacts(spec.db, spec.artifacts)
     if spec.out is not None:
         check_free(Path(spec.out), overwrite=False)
     if spec.searcher not in searcher_names():
         raise UnknownNameError("searcher", spec.searcher, searcher_names())
     _check_options(spec)
-    runtime(spec.runtime)
     find_criterion(spec.criterion)
     function = find_metric(Metric(spec.metric.name, spec.metric.direction or "minimize"))
     spec.metric.best  # noqa: B018 - a function of the user's needs a direction
     if function is not None and not callable(function):
         raise InputError(f"metric {spec.metric.name!r} is not a function of a network and batches")
+
+
+def admit_measuring(spec: JobSpec) -> None:
+    """Raise for what keeps a table from being measured or used, without a job; writes nothing.
+
+    Raises:
+        InputError: the database, the number of threads, or the table cannot be used.
+        LatencyTableError: an unknown runtime, one that is not installed, or an altered table file.
+    """
+    check_database(spec.db)
+    runtime(spec.runtime)
+    threads = spec.threads
     if spec.table is not None:
-        find_table(spec.table, stored_tables(spec.db))
+        table, _ = find_table(spec.table, stored_tables(spec.db))
+        threads = table.context.threads
+        if table.context.device.digest != this_device().digest:
+            return  # nothing can be measured here, however many threads there are
+    available = available_cores()
+    if threads > available:
+        raise InputError(
+            f"{threads} threads are more than the {available} cores that this process may use: "
+            "they would wait for each other, and the latency would be of no machine. Use at most "
+            f"--threads {available}"
+        )
 
 
-def check_database(db: str, artifacts: str | None) -> None:
-    """Raise DatabaseError unless jobs can be stored there; makes no file and no table."""
+def available_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_database(db: str) -> None:
+    """Raise DatabaseError unless it can be written to; makes no file and no table."""
     if not _is_there(db):
         _check_writable(Path(db))
         return
@@ -57,10 +87,18 @@ def check_database(db: str, artifacts: str | None) -> None:
     try:
         if revision_state(engine).state != "empty":
             prepare(engine)
-        if artifacts is None:
-            default_artifacts(engine)
     finally:
         engine.dispose()
+
+
+def _check_artifacts(db: str, artifacts: str | None) -> None:
+    """Raise DatabaseError where there is no folder for the weights that trials leave."""
+    if artifacts is None and _is_there(db):
+        engine = open_engine(db, create=False)
+        try:
+            default_artifacts(engine)
+        finally:
+            engine.dispose()
 
 
 def stored_tables(db: str) -> TableStore | None:

@@ -8,14 +8,22 @@ from pathlib import Path
 from autoprune.errors import TableError
 from autoprune.jobs.calibrating import calibrate
 from autoprune.jobs.context import Progress
-from autoprune.jobs.keys import hash_of
+from autoprune.jobs.load import LoadReport, warn_of_load
 from autoprune.jobs.subject import Subject
+from autoprune.jobs.table_files import (
+    context_key,
+    entries_key,
+    import_file,
+    keep_table,
+    unknown_table,
+)
 from autoprune.spec import JobSpec
 from autoprune.trials.table_store import TableStore
 from latency_tables.build import METHOD, measure_operators
 from latency_tables.calibration import Calibration
 from latency_tables.device import this_device
 from latency_tables.lock import measuring_lock
+from latency_tables.operators import Operator
 from latency_tables.runtimes import runtime
 from latency_tables.storage import load
 from latency_tables.table import Entry, Table, TableContext
@@ -49,7 +57,7 @@ def obtain(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progre
         table = _named(spec.table, tables)
     else:
         table = _newest(spec, subject, tables) or measure_table(spec, subject, tables, progress)
-    _check_operators(subject, table)
+    _check_fits(spec, subject, table)
     return with_calibration(subject, table, tables, progress)
 
 
@@ -65,18 +73,14 @@ def from_file(spec: JobSpec, subject: Subject) -> PricedTable | None:
     if spec.table is None or not Path(spec.table).expanduser().exists():
         return None
     table, calibrations = load(Path(spec.table).expanduser())
-    _check_operators(subject, table)
+    _check_fits(spec, subject, table)
     fitting = [item for item in calibrations if item.network == subject.structure]
     return PricedTable(table, fitting[-1]) if fitting else None
 
 
 def keep(priced: PricedTable, tables: TableStore) -> None:
     """Store a table and its calibration, where they are not stored yet."""
-    table, calibration = priced.table, priced.calibration
-    tables.seal(table.hash, context_key(table.context), table.to_json())
-    tables.save_calibration(
-        calibration.hash, table.hash, calibration.network, calibration.to_json()
-    )
+    keep_table(priced.table, [priced.calibration], tables)
 
 
 def pinned(table_hash: str, calibration_hash: str, tables: TableStore) -> PricedTable:
@@ -91,50 +95,49 @@ def pinned(table_hash: str, calibration_hash: str, tables: TableStore) -> Priced
 
 
 def measure_table(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress) -> Table:
-    """Measure what this network needs and the database does not hold yet; seal and store it."""
+    """Measure what this network needs and the database does not hold yet; seal and store it.
+
+    Raises:
+        UnsupportedOperatorError: the runtime cannot run an operator.
+    """
     port = runtime(spec.runtime)
     context = _context(spec)
-    key = context_key(context)
     needed = {port.normalise(operator) for operator in subject.network.operators()}
-    known = {
-        entry.operator: entry
-        for entry in (Entry.from_json(document) for document in tables.entries(key))
-        if entry.operator in needed
-    }
-    progress("table", {"done": len(known), "total": len(needed)})
-
-    def on_entry(entry: Entry) -> None:
-        tables.save_entries(key, [entry.to_json()])
-
+    warn_of_load(progress)
     with measuring_lock(on_wait=lambda: progress("waiting", {"for": "another measurement"})):
-        entries = measure_operators(
-            needed,
-            runtime=port,
-            batch=spec.batch,
-            threads=spec.threads,
-            known=known,
-            on_entry=on_entry,
-            on_progress=lambda done, total: progress("table", {"done": done, "total": total}),
-        )
+        entries = _measured(spec, context, needed, tables, progress)
     table = Table(context, tuple(entries), METHOD)
-    tables.seal(table.hash, key, table.to_json())
+    tables.seal(table.hash, context_key(context), table.to_json())
     return table
 
 
-def context_key(context: TableContext) -> str:
-    """Groups the measured entries that may stand in one table."""
-    return hash_of(context.to_json())
-
-
-def import_file(path: Path, tables: TableStore) -> Table:
-    """Store the table of a file, with its calibrations; raises when the file was changed."""
-    table, calibrations = load(path)
-    tables.seal(table.hash, context_key(table.context), table.to_json())
-    for calibration in calibrations:
-        tables.save_calibration(
-            calibration.hash, table.hash, calibration.network, calibration.to_json()
-        )
-    return table
+def _measured(
+    spec: JobSpec,
+    context: TableContext,
+    needed: set[Operator],
+    tables: TableStore,
+    progress: Progress,
+) -> list[Entry]:
+    """The entries of all that is needed; each new one is stored as soon as it is there."""
+    key = entries_key(context)
+    stored = (Entry.from_json(document) for document in tables.entries(key))
+    known = {entry.operator: entry for entry in stored if entry.operator in needed}
+    load = LoadReport(progress)
+    progress("table", {"done": len(known), "total": len(needed)})
+    entries = measure_operators(
+        needed,
+        runtime=runtime(spec.runtime),
+        batch=spec.batch,
+        threads=spec.threads,
+        known=known,
+        on_entry=lambda entry: tables.save_entries(key, [entry.to_json()]),
+        on_progress=lambda done, _: progress(
+            "table", {"done": len(known) + done, "total": len(needed)}
+        ),
+        on_load=load.seen,
+    )
+    load.ended(sum(entry.sample.noisy for entry in entries), len(entries))
+    return entries
 
 
 def _context(spec: JobSpec) -> TableContext:
@@ -154,7 +157,7 @@ def _named(selector: str, tables: TableStore) -> Table:
         return import_file(path, tables)
     document = tables.table(selector)
     if document is None:
-        raise _unknown_table(selector)
+        raise unknown_table(selector)
     return Table.from_json(document)
 
 
@@ -174,13 +177,19 @@ def _missing(subject: Subject, table: Table) -> list[str]:
     return sorted(operator.label for operator in needed - measured)
 
 
-def _check_operators(subject: Subject, table: Table) -> None:
-    if table.context.batch != len(subject.example_input):
-        raise TableError(
-            f"table {table.hash[:12]} was measured at batch {table.context.batch}, the job asks "
-            "for "
-            f"batch {len(subject.example_input)}: set the job's batch, or measure another table"
-        )
+def _check_fits(spec: JobSpec, subject: Subject, table: Table) -> None:
+    """Refuse a table of other conditions than the job asks for, or that lacks operators."""
+    asked = {"batch": len(subject.example_input)}
+    for name in ("runtime", "threads"):
+        if name in spec.model_fields_set:  # else the table says
+            asked[name] = getattr(spec, name)
+    for name, wanted in asked.items():
+        measured = getattr(table.context, name)
+        if measured != wanted:
+            raise TableError(
+                f"table {table.hash[:12]} was measured at {name} {measured}, the job asks for "
+                f"{name} {wanted}: set the job's {name}, or measure another table"
+            )
     missing = _missing(subject, table)
     if missing:
         raise TableError(
@@ -211,31 +220,3 @@ def with_calibration(
         calibration.hash, table.hash, calibration.network, calibration.to_json()
     )
     return PricedTable(table, calibration)
-
-
-def find_table(selector: str, tables: TableStore | None) -> tuple[Table, tuple[Calibration, ...]]:
-    """A table by file or hash, with its calibrations."""
-    path = Path(selector).expanduser()
-    if path.exists():
-        return load(path)
-    document = tables.table(selector) if tables is not None else None
-    if document is None or tables is None:
-        raise _unknown_table(selector)
-    table = Table.from_json(document)
-    found = tables.calibrations(table.hash)
-    return table, tuple(Calibration.from_json(item.document) for item in found)
-
-
-def _unknown_table(selector: str) -> TableError:
-    return TableError(
-        f"no table {selector!r}: it is neither a file nor the hash of a table in this database; "
-        "write one with 'autoprune latency measure --model MODEL --out FILE'"
-    )
-
-
-def all_tables(tables: TableStore | None) -> list[Table]:
-    """Every table of a database, newest first."""
-    if tables is None:
-        return []
-    documents = [tables.table(stored.hash) for stored in tables.tables()]
-    return [Table.from_json(document) for document in documents if document is not None]

@@ -66,3 +66,20 @@ def talking(num_classes: int) -> nn.Module:
 
 def failing_metric(model: nn.Module, batches: object) -> float:
     return 1 / 0
+
+
+class UnevenPool(nn.Module):
+    """Pools 8x8 pixels to 3x3, which no ONNX operator does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 32, 3, padding=1)
+        self.pool = nn.AdaptiveAvgPool2d(3)
+        self.classifier = nn.Linear(32 * 9, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier(self.pool(self.conv(images).relu()).flatten(1))
+
+
+def uneven_pool() -> nn.Module:
+    return UnevenPool()

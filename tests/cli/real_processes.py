@@ -43,6 +43,11 @@ def job_of(db: Path) -> str:
     return str(_one(db, "SELECT id FROM jobs"))
 
 
+def measured_operators(db: Path) -> int:
+    """Operators whose latency is stored."""
+    return int(_one(db, "SELECT count(*) FROM table_entries") or 0)
+
+
 def _one(db: Path, query: str) -> Any:
     if not db.exists():
         return None

@@ -99,6 +99,27 @@ def test_a_machine_that_slows_down_in_the_middle_is_corrected_for(spinning: Any)
     np.testing.assert_allclose(medians, np.arange(50, 90) * 1e-6, rtol=0.15)
 
 
+def test_a_load_is_reported_while_it_lasts(spinning: Any) -> None:
+    seen: list[float] = []
+    measure_operators(OPERATORS, runtime=spinning, batch=1, threads=1, on_load=seen.append)
+    quiet = sum(slowdown > 2.0 for slowdown in seen)
+
+    def slow_down(entry: Entry) -> None:
+        spinning.slowness = 3.0
+
+    operators = [CONV.with_channels(8, width) for width in range(50, 90)]
+    measure_operators(
+        operators,
+        runtime=spinning,
+        batch=1,
+        threads=1,
+        on_entry=slow_down,
+        on_load=seen.append,
+    )
+    assert quiet == 0
+    assert sum(slowdown > 2.0 for slowdown in seen) >= 6
+
+
 def test_an_operator_that_never_settles_is_marked_noisy(spinning: Any) -> None:
     rng = np.random.default_rng(0)
 

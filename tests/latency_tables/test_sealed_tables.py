@@ -105,6 +105,27 @@ def test_what_is_not_a_table_is_refused(tmp_path: Path, content: str) -> None:
         load(path)
 
 
+@pytest.mark.parametrize("left", [0, 1, 40, 400, -2])
+def test_a_file_that_was_cut_short_is_refused(stored: Path, left: int) -> None:
+    content = stored.read_bytes()
+    stored.write_bytes(content[:left])
+    with pytest.raises(TableFileError, match=r"table\.json is not a latency table.* copy it again"):
+        load(stored)
+
+
+def test_a_number_that_no_seal_allows_is_an_alteration(stored: Path) -> None:
+    def no_number(values: dict[str, Any]) -> None:
+        values["table"]["entries"][0]["sample"]["median_s"] = float("nan")
+
+    with pytest.raises(TableFileError, match="altered"):
+        load(edited(stored, no_number))
+
+
+def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(TableFileError, match=r"cannot read the latency table .*directory"):
+        load(tmp_path)
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(TableFileError, match=r"cannot read .*gone\.json"):
         load(tmp_path / "gone.json")

@@ -1,0 +1,27 @@
+"""`autoprune latency import`: a table file into the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autoprune import composition
+from autoprune.cli.latency.printing import about, print_about, shown
+from autoprune.cli.options import DEFAULT_DB, AsJson, Db
+from autoprune.cli.output import print_json, say
+
+
+def import_table(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table file.")],
+    db: Db = DEFAULT_DB,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the table of a file in the database, with its calibrations."""
+    table, calibrations = composition.import_table(file, db)
+    say(f"table {table.hash[:12]} is in {db}, with {len(calibrations)} calibrations")
+    if as_json:
+        print_json({**about(table), "calibrations": [shown(each) for each in calibrations]})
+    else:
+        print_about(table)

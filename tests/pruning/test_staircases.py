@@ -1,0 +1,112 @@
+"""Widths that a wider one of their group matches or beats are left out; no other is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_tables import made_up_table
+
+from autoprune.pruning.cost import CostModel
+from autoprune.pruning.staircases import drop_dominated
+from latency_tables.operators import Operator
+from latency_tables.table import Entry, Table
+
+NETWORKS = ["autoprune:resnet20", "torchvision:mobilenet_v2", "grouped"]
+Price = Callable[[Operator], float]
+
+
+def priced(case: Any, price: Price) -> CostModel:
+    """A cost model whose prices are those of made-up tables, times a factor of one's own."""
+    table = made_up_table(case.network.operators())
+    entries = []
+    for entry in table.entries:
+        seconds = entry.sample.median_s * price(entry.operator)
+        entries.append(Entry(entry.operator, replace(entry.sample, median_s=seconds)))
+    return CostModel(case.space, case.network, Table(table.context, tuple(entries)))
+
+
+def in_blocks_of_four(op: Operator) -> float:
+    """Channels that fill no block of four cost half as much again."""
+    return 1.0 + 0.5 * (op.out_channels % 4 != 0) + 0.5 * (op.in_channels % 4 != 0)
+
+
+def shaken(op: Operator) -> float:
+    """Up to a third up or down, the same for the same operator."""
+    generator = np.random.default_rng(op.in_channels * 1009 + op.out_channels)
+    return float(generator.uniform(0.7, 1.3))
+
+
+@pytest.mark.parametrize("price", [in_blocks_of_four, shaken])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_schedule_is_faster_with_a_width_that_was_left_out(
+    name: str, price: Price, case: Callable[[str], Any]
+) -> None:
+    subject = case(name)
+    cost = priced(subject, price)
+    found = drop_dominated(subject.space, [cost])
+    rng = np.random.default_rng(0)
+    positions = {group.name: at for at, group in enumerate(subject.space.groups)}
+    assert found.dropped
+    for step in found.dropped:
+        rows = np.stack([rng.choice(group.choices, 40) for group in subject.space.groups], axis=1)
+        rows[:, positions[step.group]] = step.width
+        wider = rows.copy()
+        wider[:, positions[step.group]] = step.wider
+        slower = cost.sums(wider) - cost.sums(rows)
+        assert slower.max() <= 1e-12 * cost.sums(rows).max(), step
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_left_is_the_rest_and_the_full_width(name: str, case: Callable[[str], Any]) -> None:
+    subject = case(name)
+    found = drop_dominated(subject.space, [priced(subject, shaken)])
+    for before, after in zip(subject.space.groups, found.space.groups, strict=True):
+        left_out = {step.width for step in found.dropped if step.group == before.name}
+        assert after == replace(before, choices=after.choices)
+        assert set(after.choices) | left_out == set(before.choices)
+        assert not set(after.choices) & left_out
+        assert after.choices[-1] == before.units
+        assert {s.wider for s in found.dropped if s.group == before.name} <= set(after.choices)
+
+
+def test_prices_that_rise_with_the_width_leave_every_width(resnet20: Any) -> None:
+    found = drop_dominated(resnet20.space, [priced(resnet20, lambda op: 1.0)])
+    assert found.space == resnet20.space
+    assert found.dropped == ()
+
+
+def test_widths_that_fill_no_block_are_named_with_the_next_that_does(resnet20: Any) -> None:
+    found = drop_dominated(resnet20.space, [priced(resnet20, in_blocks_of_four)])
+    inner = next(group for group in found.space.groups if group.name == "layer1.0.conv1")
+    assert 15 not in inner.choices
+    assert 16 in inner.choices
+    assert "layer1.0.conv1: 15 costs more than 16" in [str(step) for step in found.dropped]
+
+
+def test_a_width_is_left_out_only_where_it_pays_on_no_device(resnet20: Any) -> None:
+    bumpy, plain = priced(resnet20, in_blocks_of_four), priced(resnet20, lambda op: 1.0)
+    assert drop_dominated(resnet20.space, [bumpy]).dropped
+    assert drop_dominated(resnet20.space, [bumpy, plain]).dropped == ()
+
+
+def test_a_wider_width_that_costs_next_to_nothing_is_free(resnet20: Any) -> None:
+    """Two equal widths but for a thousandth: both stay, and the wider one is named."""
+
+    def level(op: Operator) -> float:
+        flat = made_up_without_widths(op)
+        return flat * (1.0 + 0.001 * (op.in_channels + op.out_channels))
+
+    found = drop_dominated(resnet20.space, [priced(resnet20, level)])
+    assert found.dropped == ()
+    named = [str(step) for step in found.free if step.group == "layer1.0.conv1"]
+    assert named[0].startswith("layer1.0.conv1: 3 costs at most 0.1% more than 2")
+
+
+def made_up_without_widths(op: Operator) -> float:
+    """What cancels the made-up price's growth with the widths."""
+    table = made_up_table([op])
+    return 1e-6 / table.entries[0].sample.median_s
