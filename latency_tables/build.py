@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from latency_tables.measuring import BURST_S, Stopwatch
 from latency_tables.operators import Operator
@@ -16,7 +18,11 @@ from latency_tables.runtimes.port import Runtime
 from latency_tables.statistics import TIGHT, summarise
 from latency_tables.table import Entry
 
-CHUNK = 32
+FloatArray = npt.NDArray[np.float64]
+PARTS = 8
+"""Operators are measured in about so many chunks, each saved when it is done..."""
+MIN_CHUNK, MAX_CHUNK = 32, 512
+"""...of so many operators: the longer a round takes, the less one disturbance meets of a median."""
 MIN_ROUNDS = 12
 MAX_ROUNDS = 48
 DRIFT = 0.1
@@ -24,6 +30,7 @@ DRIFT = 0.1
 MAX_DISCARDED = 6
 """...but no more than this many of a chunk's: a machine that stays changed is corrected for."""
 _ANCHOR_EVERY = 8
+_ANCHORS_AROUND = 4
 
 ANCHOR = Operator(
     "conv",
@@ -111,7 +118,8 @@ def measure_operators(
 
 def _chunks(order: Sequence[Operator]) -> Iterator[Sequence[Operator]]:
     """Parts of about equal size: what is cold depends on how much else runs in between."""
-    parts = -(-len(order) // CHUNK)
+    size = min(max(len(order) // PARTS, MIN_CHUNK), MAX_CHUNK)
+    parts = -(-len(order) // size)
     bounds = [round(part * len(order) / max(parts, 1)) for part in range(parts + 1)]
     yield from (order[first:last] for first, last in pairwise(bounds))
 
@@ -170,25 +178,33 @@ def _measure(
     """Time a chunk round by round until no operator wants more."""
     discarded = 0
     while anchor is not None and (active := [bench for bench in chunk if bench.open]):
-        times, slowdown = _round(active, anchor, rng)
+        times, slowdowns = _round(active, anchor, rng)
+        slowdown = float(np.median(slowdowns))
         drifted = abs(slowdown - 1) > DRIFT
         if drifted and on_load is not None:
             on_load(slowdown)
         if drifted and discarded < MAX_DISCARDED:
             discarded += 1
             continue
-        for bench, (cold, hot) in zip(active, times, strict=True):
-            bench.add(cold / slowdown, hot / slowdown)
+        for bench, (cold, hot) in zip(active, times / slowdowns[:, None], strict=True):
+            bench.add(float(cold), float(hot))
 
 
 def _round(
     active: list[_Bench], anchor: _Anchor, rng: np.random.Generator
-) -> tuple[list[tuple[float, float]], float]:
-    """(cold, hot) seconds of each, and how much slower than at first the anchor was."""
-    times = [(0.0, 0.0)] * len(active)
-    anchored = [anchor.watch.time() for _ in range(3)]
+) -> tuple[FloatArray, FloatArray]:
+    """(cold, hot) seconds of each, [N, 2], and how much slower than at first the anchor was, [N].
+
+    The anchor's times around an operator tell: one of its timings alone is no more exact than one
+    of the operator's.
+    """
+    times, place = np.empty((len(active), 2)), np.empty(len(active), dtype=np.int64)
+    anchored = [anchor.watch.time() for _ in range(_ANCHORS_AROUND)]
     for position, which in enumerate(rng.permutation(len(active))):
         if position % _ANCHOR_EVERY == 0:
             anchored.append(anchor.watch.time())
+        place[which] = len(anchored) - 1
         times[which] = active[which].watch.cold_and_hot()
-    return times, float(np.median(anchored)) / anchor.reference
+    anchored += [anchor.watch.time() for _ in range(_ANCHORS_AROUND)]
+    around = np.median(sliding_window_view(anchored, 2 * _ANCHORS_AROUND + 1), axis=1)
+    return times, around[place - _ANCHORS_AROUND] / anchor.reference

@@ -5,11 +5,12 @@ find their weights in a near cache, where a network's come from further away. Ov
 family all three are close to one law::
 
     latency = scale * (hot + missing * (cold - hot)) + seconds_per_byte * bytes + offset
-    missing = max(0, 1 - cache_bytes / bytes)
+    missing = bytes^2 / (bytes^2 + cache_bytes^2)
 
-``hot`` and ``cold`` are the sums of the operators' latencies called again at once, and called
-after many others; ``bytes`` are the network's weights. What does not fit ``cache_bytes`` has to be
-fetched anew in each inference, as from a cache that replaces at random.
+``hot`` and ``cold`` are the sums of the operators' latencies called again at once, and called after
+many others; ``bytes`` are the network's weights. Of weights much smaller than ``cache_bytes`` next
+to nothing has to be fetched anew in each inference, of much larger ones all, and at that size half:
+a smooth step, as other things share the cache.
 """
 
 from __future__ import annotations
@@ -119,6 +120,24 @@ class Calibration:
             f"{self.worst:.1%} at worst, rank correlation {self.spearman:.3f}; "
             f"repeats differ by {self.repeat_noise:.1%}, safety margin {self.margin:.1%}"
         )
+
+    def shares(self) -> dict[str, float]:
+        """What the measured time is made of, by the law; means over the networks, fractions.
+
+        ``operators`` is what the table prices, ``weights`` what fetching them costs beside it,
+        ``fusion`` the offset: calls that a network saves, if it is negative. ``unexplained`` is
+        what is left, whatever its sign.
+        """
+        sums, law = self.sums, self.law
+        real = np.array([run.measured_s for run in self.runs])
+        weights = law.seconds_per_byte * sums.weight_bytes
+        left = 1 - law.predict(sums) / real
+        return {
+            "operators": float(np.mean((law.scaled(sums) - weights) / real)),
+            "weights": float(np.mean(weights / real)),
+            "fusion": float(np.mean(law.offset_s / real)),
+            "unexplained": float(np.mean(np.abs(left))),
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, with the format's version and the hash."""

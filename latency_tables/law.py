@@ -28,8 +28,8 @@ class Law:
     Args:
         scale: real seconds per second of sum.
         seconds_per_byte: of the weights, on top of what operators measured alone show.
-        cache_bytes: weights that stay near from one inference to the next; infinite where the
-            networks gave no reason to doubt it.
+        cache_bytes: of weights of which half stay near from one inference to the next; infinite
+            where the networks gave no reason to doubt that all do.
         offset_s: seconds.
         least_s: scaled sum of the smallest calibrated network, in seconds, without the offset.
     """
@@ -66,8 +66,8 @@ def effective(sums: NetworkSums, cache_bytes: float) -> FloatArray:
     """Operator seconds with the weights where a cache of that size leaves them; [N]."""
     if np.isinf(cache_bytes):
         return sums.hot
-    missing = np.maximum(0.0, 1.0 - cache_bytes / np.maximum(sums.weight_bytes, 1.0))
-    result: FloatArray = sums.hot + missing * (sums.cold - sums.hot)
+    squared = sums.weight_bytes**2
+    result: FloatArray = sums.hot + squared / (squared + cache_bytes**2) * (sums.cold - sums.hot)
     return result
 
 

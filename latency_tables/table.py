@@ -42,6 +42,11 @@ class TableContext:
     dtype: str = "float32"
     layout: str = "nchw"
 
+    @property
+    def bytes_per_value(self) -> int:
+        """Of one weight."""
+        return np.dtype(self.dtype).itemsize
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self)

@@ -10,40 +10,49 @@ from autoprune.jobs.subject import Subject
 from autoprune.pruning.cost import CostModel
 from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.space import PruningGroup, SearchSpace
+from autoprune.pruning.staircases import drop_dominated
 from autoprune.pruning.surgery import prune
 from latency_tables.calibration import Calibration, fit
 from latency_tables.lock import measuring_lock
-from latency_tables.measuring import time_interleaved
+from latency_tables.measuring import interleaved_times
 from latency_tables.runtimes import runtime
 from latency_tables.table import Table
 
 CALIBRATION_NETWORKS = 12
-CALIBRATION_ROUNDS = 25
+CHECK_NETWORKS = 30
+ROUNDS = 25
 
 
-def calibrate(subject: Subject, table: Table, progress: Progress) -> Calibration:
+def calibrate(
+    subject: Subject, table: Table, progress: Progress, networks: int = CALIBRATION_NETWORKS
+) -> Calibration:
     """Measure whole networks of random schedules against what the table's sums say of them.
 
-    The first network is the unpruned one: its median is the job's base latency.
+    The first network is the unpruned one: its median is the job's base latency. The others have
+    widths that pay on this table, as those of a search do. Every network runs twice in each round,
+    as if it were two, so that noise can be told from error.
+
+    Args:
+        networks: how many are measured.
     """
     cost = CostModel(subject.space, subject.network, table)
-    schedules = _spread_schedules(subject.space, CALIBRATION_NETWORKS)
+    schedules = spread_schedules(drop_dominated(subject.space, [cost]).space, networks)
     port = runtime(table.context.runtime)
+    progress("calibrating", {"networks": len(schedules)})
     runners = [
         port.network_runner(_pruned(subject, row), subject.example_input, table.context.threads)
         for row in schedules
     ]
-    runners.append(runners[0])  # the same network twice tells noise from error
-    progress("calibrating", {"networks": len(schedules)})
     with measuring_lock(on_wait=lambda: progress("waiting", {"for": "another measurement"})):
-        samples = time_interleaved(runners, rounds=CALIBRATION_ROUNDS)
-    seconds = np.array([sample.median_s for sample in samples])
+        times = interleaved_times([*runners, *runners], rounds=ROUNDS)
+    first, second = np.median(times, axis=0).reshape(2, networks)
+    both = np.median(np.concatenate([times[:, :networks], times[:, networks:]]), axis=0)
     return fit(
         table.hash,
         subject.structure,
-        cost.sums(schedules),
-        seconds[:-1],
-        repeat_noise=float(abs(seconds[-1] / seconds[0] - 1.0)),
+        cost.network_sums(schedules),
+        both,
+        repeat_noise=float(np.mean(np.abs(first / second - 1.0))),
     )
 
 
@@ -53,7 +62,7 @@ def _pruned(subject: Subject, widths: np.ndarray) -> torch.nn.Module:
     return prune(subject.model, subject.space, choose_units("l2", state, subject.space, named))
 
 
-def _spread_schedules(space: SearchSpace, count: int) -> np.ndarray:
+def spread_schedules(space: SearchSpace, count: int) -> np.ndarray:
     """[count, G]: the unpruned network first, then random widths around falling keep ratios."""
     rng = np.random.default_rng(0)
     rows = [[group.units for group in space.groups]]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from autoprune.errors import ModelError, TableError
 from autoprune.pruning.explain import FloorTerm, fair_savings, floor_terms
+from autoprune.pruning.latency_sum import LatencySum
 from autoprune.pruning.network import Network
 from autoprune.pruning.pair_grids import ONE, Axes, FloatArray, Grid, IntArray, PairGrid, merged
 from autoprune.pruning.pricing import Priced, price
@@ -16,6 +17,7 @@ from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.table_sum import TableSum
 from autoprune.pruning.terms import Term
 from latency_tables.calibration import Calibration
+from latency_tables.network_sums import NetworkSums
 from latency_tables.table import Table
 
 
@@ -43,19 +45,25 @@ class CostModel:
         calibration: Calibration | None = None,
     ) -> None:
         self._space = space
-        self._calibration = calibration
         self._axes = Axes(space)
         self._macs = self._summed(self._mac_grid(term) for term in network.terms if term.macs)
-        self._params = self._summed(
+        parameters = [
             _scaled(p.coefficient, self._axes.outer(p.first, p.second)) for p in network.parameters
-        )
+        ]
+        self._params = self._summed(parameters)
         self._priced: list[Priced] = []
         self._grids: list[Grid] = []
-        self._seconds: TableSum | None = None
+        self._latency: LatencySum | None = None
         if table is not None:
             self._priced = price(network.terms, self._axes, table)
             self._grids = merged(each.seconds for each in self._priced)
-            self._seconds = self._summed(self._grids)
+            self._latency = LatencySum(
+                self._grids,
+                lambda: [each.seconds for each in price(network.terms, self._axes, table.cold)],
+                [_scaled(table.context.bytes_per_value, grid) for grid in parameters],
+                self._summed,
+                None if calibration is None else calibration.law,
+            )
 
     def sums(self, widths: npt.ArrayLike) -> FloatArray:
         """Summed operator prices of each schedule, in seconds; widths [N, G] -> [N].
@@ -64,14 +72,16 @@ class CostModel:
             TableError: the model was built without a table.
             ModelError: a width is not legal.
         """
-        return self._latency_sum()(self._rows(widths))
+        return self._latency_sum().hot(self._rows(widths))
+
+    def network_sums(self, widths: npt.ArrayLike) -> NetworkSums:
+        """What a calibration is fitted on, of each schedule; widths [N, G] -> N networks."""
+        rows = self._rows(widths)
+        return self._latency_sum().network_sums(rows)
 
     def latency(self, widths: npt.ArrayLike) -> FloatArray:
         """Calibrated latency in seconds; widths [N, G] -> [N]."""
-        sums = self.sums(widths)
-        if self._calibration is None:
-            return sums
-        return np.asarray(self._calibration.predict(sums), dtype=np.float64)
+        return self._latency_sum()(self._rows(widths))
 
     def macs(self, widths: npt.ArrayLike) -> FloatArray:
         """Multiply-adds of convolutions and linear layers for one image; [N, G] -> [N]."""
@@ -91,12 +101,12 @@ class CostModel:
         """
         rows = self._rows(widths)
         full = [group.units for group in self._space.groups]
-        narrowed, whole = self.sums(rows), self.sums(full)[0]
+        shares = fair_savings(self._latency_sum().scaled, self._axes, full, rows)
         saved = self.latency(full)[0] - self.latency(rows)
-        difference = whole - narrowed
+        total = shares.sum(axis=1)
         slope = np.ones(len(rows))
-        np.divide(saved, difference, out=slope, where=np.abs(difference) > 1e-12 * whole)
-        return fair_savings(self._grids, self._axes, full, rows) * slope[:, None]
+        np.divide(saved, total, out=slope, where=np.abs(total) > 1e-12 * saved.max(initial=1e-9))
+        return shares * slope[:, None]
 
     def pair_grids(self) -> Sequence[PairGrid]:
         """The summed prices over every pair of channel counts that operators lie between.
@@ -128,13 +138,13 @@ class CostModel:
         self._latency_sum()
         return floor_terms(self._priced, self._axes, self._space)
 
-    def _latency_sum(self) -> TableSum:
-        if self._seconds is None:
+    def _latency_sum(self) -> LatencySum:
+        if self._latency is None:
             raise TableError(
                 "this cost model has no latency table: measure one with 'autoprune latency "
                 "measure', or budget macs= or params= instead"
             )
-        return self._seconds
+        return self._latency
 
     def _rows(self, widths: npt.ArrayLike) -> IntArray:
         rows = np.atleast_2d(np.asarray(widths)).astype(np.int64, copy=False)

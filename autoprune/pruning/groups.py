@@ -16,6 +16,7 @@ from autoprune.pruning.ties import UntieableError, producers_of, resolve
 from autoprune.pruning.tracing import Trace, trace
 
 MAX_CHOICES = 16
+BLOCK = 8
 
 
 def find_groups(
@@ -34,7 +35,7 @@ def find_groups(
         model: on the CPU; it is left untouched.
         example_input: [N, ...] as the model takes it.
         ignore: patterns (``layer1.*``) over layer names; the outputs of these are not pruned.
-        divisor: widths are multiples of it, besides the full width.
+        divisor: widths are multiples of it, besides the full width; see :func:`legal_widths`.
         min_keep: smallest fraction of a group's units that may be kept.
         seed: of the pre-flight's index sets.
         time_limit_s: for building the dependency graph, in seconds.
@@ -62,12 +63,18 @@ def find_groups(
 
 
 def legal_widths(units: int, divisor: int | None, min_keep: float) -> tuple[int, ...]:
-    """At most 16 widths in ascending order; the last is ``units``."""
-    step = divisor or 1
-    step *= math.ceil(units / (MAX_CHOICES * step))
+    """At most 16 widths in ascending order; the last is ``units``.
+
+    Without a divisor: multiples of 8, and every width below 8. Runtimes compute channels in blocks
+    of 8 or 16; a width between costs what the next block costs, or more, where it keeps the layer
+    from the blocked kernels altogether.
+    """
     lowest = max(1, math.ceil(min_keep * units))
+    step = divisor or BLOCK
+    step *= math.ceil(units / (MAX_CHOICES * step))
     first = math.ceil(lowest / step) * step
-    return tuple(sorted({*range(first, units, step), units}))
+    below = range(lowest, min(BLOCK, units)) if divisor is None else ()
+    return tuple(sorted({*below, *range(first, units, step), units}))
 
 
 def _check_patterns(ignore: Sequence[str], layers: Sequence[str]) -> None:

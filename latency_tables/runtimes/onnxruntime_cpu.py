@@ -20,6 +20,9 @@ from latency_tables.runtimes.onnx_export import INPUT_NAME, export_onnx
 from latency_tables.runtimes.onnx_graphs import operator_graph
 from latency_tables.runtimes.port import Runner
 
+_PAGE = 4096
+_APART = 1408
+"""Bytes: a multiple of the cache line that spreads three places over a page."""
 _FULL = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
 _NONE = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
 
@@ -101,14 +104,31 @@ def _random_feeds(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, npt.NDArra
 
 def _bound_runner(session: Any, feeds: Mapping[str, npt.NDArray[np.generic]]) -> Runner:
     binding = session.io_binding()
-    for name, values in feeds.items():
-        binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(values))
     outputs = session.run(None, dict(feeds))
-    for output, values in zip(session.get_outputs(), outputs, strict=True):
-        binding.bind_ortvalue_output(output.name, ort.OrtValue.ortvalue_from_numpy(values))
+    named = zip((each.name for each in session.get_outputs()), outputs, strict=True)
+    for place, (name, values) in enumerate([*named, *feeds.items()]):
+        value = ort.OrtValue.ortvalue_from_numpy(_placed(values, place))
+        if name in feeds:
+            binding.bind_ortvalue_input(name, value)
+        else:
+            binding.bind_ortvalue_output(name, value)
     run = session.run_with_iobinding
 
     def call() -> None:
         run(binding)
 
     return call
+
+
+def _placed(values: npt.NDArray[np.generic], place: int) -> npt.NDArray[np.generic]:
+    """A copy whose address lies elsewhere within a page than those of other places.
+
+    Large buffers of their own all start alike, and a store whose address agrees with a load's in
+    its last twelve bits holds the load up: depthwise convolutions came out 40% slower than between
+    the tensors of a network, which lie anywhere.
+    """
+    room = np.empty(values.nbytes + 2 * _PAGE, dtype=np.uint8)
+    start = -room.ctypes.data % _PAGE + place * _APART % _PAGE
+    copy = room[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy

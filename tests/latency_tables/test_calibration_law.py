@@ -80,11 +80,11 @@ def test_runs_that_say_nothing_are_refused(sums: list[float], measured: list[flo
 
 
 def networks_with_weights(cache: float) -> tuple[NetworkSums, np.ndarray]:
-    """Networks of 0.3 to 40 MB, and what they take where ``cache`` bytes of weights stay near."""
+    """Networks of 0.3 to 40 MB, and what they take with a cache of so many bytes."""
     weights = np.geomspace(3e5, 4e7, 24)
     hot = 1e-4 + weights * np.random.default_rng(0).uniform(0.8e-10, 1.2e-10, 24)
     cold = hot + weights * 1e-10
-    missing = np.maximum(0, 1 - cache / weights)
+    missing = 1 / (1 + (cache / weights) ** 2)
     return NetworkSums(hot, cold, weights), 1.1 * (hot + missing * (cold - hot)) + 2e-5
 
 

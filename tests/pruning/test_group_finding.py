@@ -79,9 +79,12 @@ def test_a_concatenation_shifts_positions(grouped: Any) -> None:
 @pytest.mark.parametrize(
     ("units", "divisor", "min_keep", "expected"),
     [
-        (16, None, 0.1, tuple(range(2, 17))),
-        (64, None, 0.1, tuple(range(8, 65, 4))),
-        (20, None, 0.5, (10, 12, 14, 16, 18, 20)),
+        (16, None, 0.1, (2, 3, 4, 5, 6, 7, 8, 16)),
+        (64, None, 0.1, (7, *range(8, 65, 8))),
+        (160, None, 0.1, tuple(range(16, 161, 16))),
+        (20, None, 0.5, (16, 20)),
+        (16, 1, 0.1, tuple(range(2, 17))),
+        (64, 4, 0.1, tuple(range(8, 65, 4))),
         (30, 8, 0.1, (8, 16, 24, 30)),
         (5, 8, 0.1, (5,)),
         (3, None, 0.0, (1, 2, 3)),

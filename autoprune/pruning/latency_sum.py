@@ -1,0 +1,85 @@
+"""Calibrated latencies of whole arrays of schedules, with no more look-ups than the law needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from math import isinf
+
+from autoprune.pruning.pair_grids import FloatArray, Grid, IntArray, merged
+from autoprune.pruning.table_sum import TableSum
+from latency_tables.law import Law
+from latency_tables.network_sums import NetworkSums
+
+Grids = Sequence[Grid]
+
+
+class LatencySum:
+    """Sums of a table's prices and of the weights, brought together by a calibration's law.
+
+    Where all weights stay near, latency is one sum of scaled prices; where a cache is too small for
+    them, three sums are taken, which is as many times slower.
+
+    Args:
+        hot: operators called again at once, in seconds.
+        cold: makes the same of operators called after many others; asked only where it is needed.
+        weight_bytes: of the parameters.
+        summed: builds a sum over the space.
+        law: None for plain sums.
+    """
+
+    def __init__(
+        self,
+        hot: Grids,
+        cold: Callable[[], Grids],
+        weight_bytes: Grids,
+        summed: Callable[[Grids], TableSum],
+        law: Law | None,
+    ) -> None:
+        self._hot, self._make_cold, self._bytes = hot, cold, weight_bytes
+        self._summed, self._law = summed, law
+
+    def __call__(self, rows: IntArray) -> FloatArray:
+        """Seconds of each schedule; [N, G] -> [N]."""
+        if self._law is None:
+            return self.hot(rows)
+        if isinf(self._law.cache_bytes):
+            return self._law.finish(self._scaled_sum(rows))
+        return self._law.predict(self.network_sums(rows))
+
+    def network_sums(self, rows: IntArray) -> NetworkSums:
+        """What a law is fitted on; [N, G] -> N networks."""
+        return NetworkSums(self.hot(rows), self._cold(rows), self._weights(rows))
+
+    @cached_property
+    def hot(self) -> TableSum:
+        """Plain sums of prices, in seconds."""
+        return self._summed(self._hot)
+
+    @cached_property
+    def scaled(self) -> Grids:
+        """Grids whose sum is the latency, but for the offset and weights beyond the cache."""
+        if self._law is None:
+            return self._hot
+        return merged(
+            [
+                *(_times(self._law.scale, grid) for grid in self._hot),
+                *(_times(self._law.seconds_per_byte, grid) for grid in self._bytes),
+            ]
+        )
+
+    @cached_property
+    def _scaled_sum(self) -> TableSum:
+        return self._summed(self.scaled)
+
+    @cached_property
+    def _cold(self) -> TableSum:
+        return self._summed(self._make_cold())
+
+    @cached_property
+    def _weights(self) -> TableSum:
+        return self._summed(self._bytes)
+
+
+def _times(factor: float, grid: Grid) -> Grid:
+    return Grid(grid.first, grid.second, factor * grid.values)
