@@ -12,7 +12,7 @@ import pytest
 from made_up_tables import made_up_price, made_up_table
 
 from autoprune.pruning.cost import CostModel
-from autoprune.pruning.staircases import drop_dominated
+from autoprune.pruning.staircases import ALMOST, drop_dominated
 from latency_tables.operators import Operator
 from latency_tables.table import Entry, Table
 
@@ -63,7 +63,8 @@ def test_no_schedule_is_faster_with_a_width_that_was_left_out(
         wider = rows.copy()
         wider[:, positions[step.group]] = step.wider
         slower = cost.sums(wider) - cost.sums(rows)
-        assert slower.max() <= 1e-12 * cost.sums(rows).max(), step
+        assert np.all(slower <= 1e-12 * cost.sums(rows)), step
+        assert step.extra <= 0
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -100,12 +101,13 @@ def test_a_width_is_left_out_only_where_it_pays_on_no_device(resnet20: Any) -> N
 
 
 def test_a_wider_width_that_costs_next_to_nothing_is_free(resnet20: Any) -> None:
-    """Prices that rise by a thousandth from width to width: all stay, and are named."""
+    """Prices that rise a little from width to width: all stay, and are named."""
 
     def nearly_level(op: Operator) -> float:
-        return (1.0 + 0.001 * (op.in_channels + op.out_channels)) / made_up_price(op)
+        return (1.0 + 0.8 * ALMOST * (op.in_channels + op.out_channels)) / made_up_price(op)
 
     found = drop_dominated(resnet20.space, [priced(resnet20, nearly_level)])
     assert found.dropped == ()
-    named = [str(step) for step in found.free if step.group == "layer1.0.conv1"]
-    assert named[0] == "layer1.0.conv1: 3 costs at most 0.1% more than 2"
+    (named,) = (s for s in found.free if (s.group, s.width) == ("layer1.0.conv1", 2))
+    assert 0 < named.extra <= ALMOST
+    assert str(named) == f"layer1.0.conv1: 3 costs at most {named.extra:.1%} more than 2"
