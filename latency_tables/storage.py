@@ -77,9 +77,7 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise TableFileError(f"{path} is not a latency table: it is not text") from error
     if not text.strip():
-        raise TableFileError(
-            f"{path} is not a latency table: it is empty; copy or measure it again"
-        )
+        raise TableFileError(f"{path} is not a latency table, it is empty: copy it again")
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -125,6 +125,7 @@ def _map(curves: Sequence[Curve]) -> dict[str, Any]:
     prices = [{point.width: point.seconds * 1e6 for point in curve.points} for curve in curves]
     return {
         "type": "heatmap",
+        "name": "latency",
         "x": widths,
         "y": [curve.inputs for curve in curves],
         "z": [[each.get(width) for width in widths] for each in prices],

@@ -40,7 +40,8 @@ def test_the_page_is_what_the_program_says(page: ModuleType, root: Path) -> None
 def test_the_commands_of_the_design_exist(page: ModuleType) -> None:
     names = {name for name, _ in page.commands()}
     design = ["search", "resume", "jobs", "show", "trials", "export", "verify", "compare"]
-    nested = ("latency measure", "latency show", "latency check", "db upgrade")
+    tables = ("measure", "show", "check", "export", "import", "merge")
+    nested = (*(f"latency {name}" for name in tables), "db upgrade")
     assert {f"autoprune {name}" for name in (*design, *nested)} <= names
 
 

@@ -32,11 +32,9 @@ def about(table: Table) -> dict[str, Any]:
 
 def shown(calibration: Calibration) -> dict[str, Any]:
     """A calibration as JSON values, without the networks it was fitted on."""
-    return {
-        "hash": calibration.hash,
-        "law": calibration.to_json()["law"],
-        **{name: getattr(calibration, name) for name in (*ERRORS, "margin")},
-        "shares": calibration.shares(),
+    document = calibration.to_json()
+    return {name: document[name] for name in ("hash", "law")} | {
+        name: getattr(calibration, name) for name in (*ERRORS, "margin")
     }
 
 
