@@ -139,7 +139,7 @@ def widen(problem: Problem, widths: npt.ArrayLike, limit: float = 1.0) -> tuple[
 
     The largest common factor that fits keeps the proportions; then single groups are widened, first
     up to the next larger factor's schedule, then as far as anything fits. Deterministic; no group
-    of the answer could take its next choice, and the answer widened again is the answer.
+    of the answer could take its next choice.
 
     Args:
         problem: G groups and their load.
@@ -147,7 +147,8 @@ def widen(problem: Problem, widths: npt.ArrayLike, limit: float = 1.0) -> tuple[
         limit: load.
 
     Raises:
-        ProblemError: ``widths`` is no schedule, or is over the limit.
+        MisuseError: ``widths`` is no legal schedule.
+        ProblemError: it is over the limit already.
     """
     start = tuple(int(width) for width in np.asarray(widths).ravel())
     problem.check_legal(start)

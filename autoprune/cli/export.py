@@ -1,4 +1,4 @@
-"""`autoprune export`: package a finished job's network."""
+"""`autoprune export`: package a finished job's network, or a kit that measures it elsewhere."""
 
 from __future__ import annotations
 
@@ -11,12 +11,23 @@ from autoprune import composition
 from autoprune.cli.options import DEFAULT_DB, Artifacts, AsJson, Db, Job
 from autoprune.cli.output import print_json, results
 from autoprune.cli.progress import shown_progress
+from autoprune.errors import InputError
+from autoprune.jobs.kit import export_kit
 from autoprune.jobs.packaging import bundle_files, check_finished, export_job
 
 
 def export(
     job: Job,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write the bundle to.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write the bundle to.")
+    ] = None,
+    kit: Annotated[
+        Path | None,
+        typer.Option(
+            "--kit",
+            help="Zip to write that measures the finalists on a device with onnxruntime alone.",
+        ),
+    ] = None,
     db: Db = DEFAULT_DB,
     artifacts: Artifacts = None,
     overwrite: Annotated[
@@ -25,12 +36,20 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write schedule.json, the pruned network's weights and ONNX file, and a report."""
+    if out is None and kit is None:
+        raise InputError("say what to write: --out FOLDER for the bundle, --kit FILE.zip, or both")
     stores, record = composition.open_job(db, job, artifacts)
     check_finished(record)
+    files: dict[str, str] = {}
     with shown_progress(record.what["trials"]) as progress:
         plan = composition.reopen(stores, record.id, progress, {}, accept_environment=True)
-        export_job(stores.trials, record.id, plan, out, overwrite=overwrite)
-    files = bundle_files(out)
+        if kit is not None:
+            build = composition.bench_for(plan).build
+            export_kit(stores.trials, record.id, plan, build, kit)
+            files["kit"] = str(kit)
+        if out is not None:
+            export_job(stores.trials, record.id, plan, out, overwrite=overwrite)
+            files |= bundle_files(out)
     if as_json:
         print_json(files)
     else:

@@ -25,7 +25,7 @@ from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.environment import environment_fingerprint, set_training_threads
 from autoprune.evaluation.recipe import EvaluatorRecipe
 from autoprune.evaluation.training import TrainingPlan
-from autoprune.jobs.admission import admit
+from autoprune.jobs.admission import admit, stored_tables
 from autoprune.jobs.context import Progress, SearchContext, silent
 from autoprune.jobs.executors.inline import InlineExecutor
 from autoprune.jobs.executors.port import Executor
@@ -34,6 +34,7 @@ from autoprune.jobs.executors.ray_actors import RayExecutor
 from autoprune.jobs.exporting import check_exportable
 from autoprune.jobs.finetuning import WinnerFinetuner
 from autoprune.jobs.keys import hash_of
+from autoprune.jobs.learning import FinalistLearner
 from autoprune.jobs.lease import acquire, heartbeat
 from autoprune.jobs.measuring import Bench
 from autoprune.jobs.narrowing import narrowed
@@ -66,13 +67,13 @@ def submit(
     admit(spec)
     subject = subject or load_subject(spec, progress)
     scored = _check_subject(spec, subject, progress)
-    priced = from_file(spec, subject)
+    priced = from_file(spec, subject, stored_tables(spec.db))
     if priced is None:
         check_exportable(subject, runtime(spec.runtime), spec.threads)
         tables = open_stores(spec.db, spec.artifacts).tables
         priced = obtain(spec, subject, tables, progress)
     check_device(spec, priced)
-    progress("table ready", {"table": priced.table.hash, "says": priced.describe()})
+    progress("table ready", {"table": priced.table.hash, "says": priced.describe_choice()})
     plan = make_plan(spec, narrowed(spec, subject, priced, progress), priced)
     environment = environment_fingerprint(spec.train_threads)
     base = _base(plan, scored)
@@ -150,7 +151,7 @@ def run(
         with heartbeat(stores.trials, lease):
             stores.trials.commit(lease, timing_dependent=foreign)
             context = _context(stores, lease, plan, executor, progress)
-            run_job(context, _later_stages(plan))
+            run_job(context, _later_stages(stores, plan))
     except KeyboardInterrupt:
         stores.trials.commit(lease, state="paused")
         raise
@@ -174,6 +175,7 @@ def _context(
         lease=lease,
         groups=tuple(group.name for group in plan.subject.space.groups),
         problem=plan.problem,
+        rung=plan.rung,
         make_searcher=plan.searcher,
         lookahead=plan.spec.lookahead,
         predict=plan.predict,
@@ -207,7 +209,7 @@ def _executor(plan: Plan, environment: str | None) -> Executor:
     return InlineExecutor(recipe) if workers == 1 else ProcessExecutor(recipe, workers)
 
 
-def _later_stages(plan: Plan) -> LaterStages:
+def _later_stages(stores: Stores, plan: Plan) -> LaterStages:
     spec, subject = plan.spec, plan.subject
     finetuner = WinnerFinetuner(
         subject,
@@ -218,7 +220,8 @@ def _later_stages(plan: Plan) -> LaterStages:
         ),
         spec.seed,
     )
-    return LaterStages(None if spec.unmeasured else lambda: bench_for(plan), finetuner)
+    learner = FinalistLearner(plan.cost, plan.priced.calibration, stores.tables)
+    return LaterStages(None if spec.unmeasured else lambda: bench_for(plan), finetuner, learner)
 
 
 def bench_for(plan: Plan) -> Bench:
