@@ -124,16 +124,16 @@ def _hash_of(content: object) -> str | None:
         return None
 
 
-def judge_answers(path: Path, schedule: Schedule) -> Measurement:
+def judge_answers(answers: Answers, schedule: Schedule) -> Measurement:
     """The measurement of this bundle's network, by the ONNX files' hashes.
 
     A budget relative to the unpruned network means the same on every machine. One in milliseconds
     is of the table's device: answers of another machine do not judge it.
 
     Raises:
-        InputError, RefusedAnswersError: as for :func:`read_answers`, or of another bundle.
+        RefusedAnswersError: they are not of this bundle.
     """
-    answers = read_answers(path)
+    path = answers.path
     hashes = schedule.hashes.files
     if answers.digest != schedule.provenance.digest:
         raise _refused(

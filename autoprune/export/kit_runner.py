@@ -46,7 +46,7 @@ def processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(errors="replace").splitlines() if info.exists() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return (named + [platform.processor(), "unknown"])[0] or "unknown"
+    return (named[0] if named else platform.processor()) or "unknown"
 
 
 def main() -> None:

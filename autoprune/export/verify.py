@@ -10,7 +10,7 @@ from typing import Any
 
 from autoprune.errors import AutopruneError, VerificationError
 from autoprune.export import files
-from autoprune.export.answers import RefusedAnswersError, judge_answers
+from autoprune.export.answers import RefusedAnswersError, judge_answers, read_answers
 from autoprune.export.comparing import ROUNDS
 from autoprune.export.completing import complete, finalist_that_fits
 from autoprune.export.load import ModelSource
@@ -95,6 +95,7 @@ def verify(
     folder = Path(folder)
     files.finish_replacing(folder)
     schedule = files.read_schedule(folder)
+    given = None if answers is None else read_answers(Path(answers))
     checks = [_run(files.SCHEDULE, partial(_seal, folder, schedule))]
     checks += [_run(name, partial(_hash, folder, name, schedule)) for name in files.HASHED]
     intact = {check.name for check in checks if check.ok}
@@ -103,12 +104,11 @@ def verify(
         for name, needed, action in _CONTENT_CHECKS
     ]
     checks += _counted_bounds(schedule)
-    if answers is not None:
-        action = partial(judge_answers, Path(answers), schedule)
-    else:
-        action = partial(measure_bundle, folder, schedule, rounds=rounds, model=model)
+    action = partial(measure_bundle, folder, schedule, rounds=rounds, model=model)
+    if given is not None:
+        action = partial(judge_answers, given, schedule)
     measured = None
-    if measure or answers is not None:
+    if measure or given is not None:
         latency, measured = _latency(schedule, intact, action)
         checks.append(latency)
     found = Verification(tuple(checks), measured)
