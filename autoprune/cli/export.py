@@ -12,6 +12,7 @@ from autoprune.cli.options import DEFAULT_DB, Artifacts, AsJson, Db, Job
 from autoprune.cli.output import print_json, results
 from autoprune.cli.progress import shown_progress
 from autoprune.errors import InputError
+from autoprune.export.bundle import check_free
 from autoprune.jobs.kit import export_kit
 from autoprune.jobs.packaging import bundle_files, check_finished, export_job
 
@@ -28,6 +29,12 @@ def export(
             help="Zip to write that measures the finalists on a device with onnxruntime alone.",
         ),
     ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            "--answers", help="answers.json of the job's kit: exports the finalist that fits there."
+        ),
+    ] = None,
     db: Db = DEFAULT_DB,
     artifacts: Artifacts = None,
     overwrite: Annotated[
@@ -35,14 +42,18 @@ def export(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write schedule.json, the pruned network's weights and ONNX file, and a report."""
-    if out is None and kit is None:
-        raise InputError("say what to write: --out FOLDER for the bundle, --kit FILE.zip, or both")
+    """Write a finished job's bundle, or a kit that measures its finalists on another device."""
+    if out is None and (kit is None or answers is not None):
+        raise InputError("say what to write: --out FOLDER for the bundle, --kit FILE.zip for a kit")
+    if out is not None:
+        check_free(out, overwrite)
     stores, record = composition.open_job(db, job, artifacts)
     check_finished(record)
     files: dict[str, str] = {}
     with shown_progress(record.what["trials"]) as progress:
         plan = composition.reopen(stores, record.id, progress, {}, accept_environment=True)
+        if answers is not None:
+            composition.take_answers(stores, record.id, plan, answers, progress)
         if kit is not None:
             build = composition.bench_for(plan).build
             export_kit(stores.trials, record.id, plan, build, kit)

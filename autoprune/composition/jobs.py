@@ -145,13 +145,13 @@ def run(
         check_device(spec, plan.priced)
     set_training_threads(spec.train_threads)
     foreign = accept_environment and environment_fingerprint(spec.train_threads) != job.environment
-    executor = _executor(plan, None if foreign or job.timing_dependent else job.environment)
+    executor = make_executor(plan, None if foreign or job.timing_dependent else job.environment)
     lease = acquire(stores.trials, job_id)
     try:
         with heartbeat(stores.trials, lease):
             stores.trials.commit(lease, timing_dependent=foreign)
-            context = _context(stores, lease, plan, executor, progress)
-            run_job(context, _later_stages(stores, plan))
+            context = make_context(stores, lease, plan, executor, progress)
+            run_job(context, later_stages(stores, plan))
     except KeyboardInterrupt:
         stores.trials.commit(lease, state="paused")
         raise
@@ -165,9 +165,10 @@ def run(
         stores.trials.release(lease)
 
 
-def _context(
+def make_context(
     stores: Stores, lease: Lease, plan: Plan, executor: Executor, progress: Progress
 ) -> SearchContext:
+    """What the driver of a job holds."""
     job = stores.trials.job(lease.job)
     return SearchContext(
         store=stores.trials,
@@ -188,7 +189,12 @@ def _context(
     )
 
 
-def _executor(plan: Plan, environment: str | None) -> Executor:
+def make_executor(plan: Plan, environment: str | None) -> Executor:
+    """The executor that the spec asks for; its workers start with the first evaluation.
+
+    Args:
+        environment: what every worker's fingerprint must be; None accepts any.
+    """
     spec, subject = plan.spec, plan.subject
     recipe = EvaluatorRecipe(
         model=subject.model if spec.model == IN_MEMORY else spec.model,
@@ -209,7 +215,8 @@ def _executor(plan: Plan, environment: str | None) -> Executor:
     return InlineExecutor(recipe) if workers == 1 else ProcessExecutor(recipe, workers)
 
 
-def _later_stages(stores: Stores, plan: Plan) -> LaterStages:
+def later_stages(stores: Stores, plan: Plan) -> LaterStages:
+    """Measuring, the final finetune, and what is learned."""
     spec, subject = plan.spec, plan.subject
     finetuner = WinnerFinetuner(
         subject,

@@ -16,6 +16,11 @@ from latency_tables.measuring import FloatArray, Ratio, interleaved_times, ratio
 
 ROUNDS = 60
 """Each times every network once."""
+SECONDS = 1.0
+"""Rounds go on for at least so long: small networks get more of them, and tighter intervals."""
+REPEATS = 0.01
+"""Two measurements of one network may differ by this fraction, more than the rounds of one tell:
+another process lays its memory out in another way."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,9 @@ class Comparison:
         return self.ratio.median * base_s
 
     def fits(self, base_s: float, limit_s: float | None) -> bool:
-        """Whether the ratio's whole 95% interval is within the budget, so that it fits again."""
-        return limit_s is None or (self.ratio.median + self.ratio.uncertainty) * base_s <= limit_s
+        """Whether the ratio's whole 95% interval, 1% at least, is within: it will fit again."""
+        room = max(self.ratio.uncertainty, REPEATS * self.ratio.median)
+        return limit_s is None or (self.ratio.median + room) * base_s <= limit_s
 
     def may_fit(self, base_s: float, limit_s: float | None) -> bool:
         """Whether it is not over the budget by more than the measurement can resolve."""
@@ -47,21 +53,24 @@ class Comparison:
 def compare(
     runners: Sequence[Callable[[], None]],
     *,
-    rounds: int = ROUNDS,
+    rounds: int | None = None,
     on_wait: Callable[[], None] | None = None,
 ) -> list[Comparison]:
     """Time networks interleaved, under the host's measuring lock.
 
     Args:
         runners: the unpruned network's first.
-        rounds: each times every network once.
+        rounds: each times every network once; None is :data:`ROUNDS`, or more of them until
+            :data:`SECONDS` are over.
         on_wait: called once if another measurement has to end first.
 
     Returns:
         One comparison for each runner after the first.
     """
     with measuring_lock(on_wait=on_wait):
-        times = interleaved_times(runners, rounds=rounds)
+        times = interleaved_times(
+            runners, rounds=rounds or ROUNDS, min_seconds=SECONDS if rounds is None else 0.0
+        )
     return comparisons_of(times)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autoprune.errors import InputError, StorageError
-from autoprune.export.comparing import ROUNDS
+from autoprune.export.comparing import ROUNDS, SECONDS
 from autoprune.export.files import UNPRUNED_ONNX, sync_folder, write_durably
 from autoprune.export.schedule import Schedule
 
@@ -106,6 +106,7 @@ def _manifest(schedule: Schedule, networks: Sequence[KitNetwork]) -> dict[str, A
         "batch": schedule.batch,
         "input_shape": [schedule.batch, *schedule.model.input_shape],
         "rounds": ROUNDS,
+        "seconds": SECONDS,
         "budget": schedule.budget.model_dump(mode="json"),
         "base_s": schedule.latency.base_s,
         "networks": [

@@ -62,10 +62,13 @@ def main() -> None:
         while time.perf_counter() < until:
             last = seconds(network, 1)
         calls.append(max(1, round(1e-4 / last)))
-    times = np.zeros((manifest["rounds"], len(networks)))
-    for row in times:
+    rounds, started = [], time.perf_counter()
+    while len(rounds) < manifest["rounds"] or time.perf_counter() - started < manifest["seconds"]:
+        row = np.zeros(len(networks))
         for which in rng.permutation(len(networks)):
             row[which] = seconds(networks[which], calls[which])
+        rounds.append(row)
+    times = np.stack(rounds)
     ratios = times / times[:, :1]
     middle, medians = np.median(ratios, axis=0), np.median(times, axis=0)
     mad = np.median(np.abs(ratios - middle), axis=0)

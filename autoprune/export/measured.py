@@ -45,14 +45,14 @@ class Measurement:
 
 
 def measure_bundle(
-    folder: Path, schedule: Schedule, *, rounds: int, model: ModelSource | None
+    folder: Path, schedule: Schedule, *, rounds: int | None, model: ModelSource | None
 ) -> Measurement:
     """Measure on the schedule's runtime and threads, under the host's measuring lock.
 
     Args:
         folder: of the bundle, whose files were checked.
         schedule: of the bundle.
-        rounds: each times both networks once.
+        rounds: as for :func:`~autoprune.export.comparing.compare`.
         model: where the runtime needs it; as for :func:`autoprune.export.load.load`.
 
     Raises:

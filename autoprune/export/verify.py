@@ -11,7 +11,6 @@ from typing import Any
 from autoprune.errors import AutopruneError, VerificationError
 from autoprune.export import files
 from autoprune.export.answers import RefusedAnswersError, judge_answers, read_answers
-from autoprune.export.comparing import ROUNDS
 from autoprune.export.completing import complete, finalist_that_fits
 from autoprune.export.load import ModelSource
 from autoprune.export.measured import Measurement, measure_bundle
@@ -66,7 +65,7 @@ class Verification:
 def verify(
     folder: str | Path,
     *,
-    rounds: int = ROUNDS,
+    rounds: int | None = None,
     measure: bool = True,
     model: ModelSource | None = None,
     answers: str | Path | None = None,
@@ -80,7 +79,7 @@ def verify(
 
     Args:
         folder: written by ``autoprune export``.
-        rounds: each times both networks once.
+        rounds: each times both networks once; None measures as a job does.
         measure: whether to measure the latency.
         model: for runtimes that run the model itself; as for ``load``.
         answers: what the device kit of the bundle's job measured; nothing is measured here then.

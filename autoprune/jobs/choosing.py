@@ -16,7 +16,7 @@ the next one's turn comes when that says no.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +27,7 @@ from autoprune.jobs.evaluations import Evaluations
 from autoprune.jobs.measuring import Bench, measure_ranked
 from autoprune.jobs.race import EXTRA, rungs_of, score_one
 from autoprune.trials.records import FinalistRecord
+from searchers.contract import Load
 
 ENOUGH = 0.95
 """A schedule that uses this much of a bound leaves little of the budget unused."""
@@ -93,10 +94,7 @@ class Choice:
         return [finalist for finalist in self.measured if _fits(finalist)]
 
     def _used(self, finalist: FinalistRecord) -> float:
-        """The largest fraction of a bound that is used: latency as measured, counts exactly."""
-        share = 0.0 if self.bench.limit_s is None else _latency_s(finalist) / self.bench.limit_s
-        counts = self.context.rung(math.inf)(np.array([finalist.widths], dtype=np.float64))
-        return max(share, float(counts[0]))
+        return used(finalist, self.bench.limit_s, self.context.rung)
 
     def _further(self, targets: Sequence[float], enough: float) -> FinalistRecord | None:
         """Rungs outside the digest, one at a time; scored only once one fits."""
@@ -129,6 +127,18 @@ class Choice:
             "The table predicts this device badly: run 'autoprune latency check', or measure a "
             "new table"
         )
+
+
+def used(finalist: FinalistRecord, limit_s: float | None, rung: Callable[[float], Load]) -> float:
+    """The largest fraction of a bound that is used: latency as measured, counts exactly.
+
+    Args:
+        limit_s: the latency bound, where there is one.
+        rung: as for :class:`~autoprune.jobs.context.SearchContext`.
+    """
+    share = 0.0 if limit_s is None else _latency_s(finalist) / limit_s
+    counts = rung(math.inf)(np.array([finalist.widths], dtype=np.float64))
+    return max(share, float(counts[0]))
 
 
 def _fits(finalist: FinalistRecord) -> bool:

@@ -49,16 +49,17 @@ class Bench:
         found = compare(
             runners, on_wait=lambda: progress("waiting", {"for": "another measurement"})
         )
-        return [self.verdict(comparison) for comparison in found]
+        return [verdict(comparison, self.base_s, self.limit_s) for comparison in found]
 
-    def verdict(self, found: Comparison) -> Json:
-        """A comparison as a finalist keeps it."""
-        return {
-            "ratio": found.ratio.median,
-            "uncertainty": found.ratio.uncertainty,
-            "latency_s": found.latency_s(self.base_s),
-            "fits": found.fits(self.base_s, self.limit_s),
-        }
+
+def verdict(found: Comparison, base_s: float, limit_s: float | None) -> Json:
+    """A comparison as a finalist keeps it; arguments are those of :class:`Bench`."""
+    return {
+        "ratio": found.ratio.median,
+        "uncertainty": found.ratio.uncertainty,
+        "latency_s": found.latency_s(base_s),
+        "fits": found.fits(base_s, limit_s),
+    }
 
 
 def measure_ranked(

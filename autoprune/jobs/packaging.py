@@ -154,7 +154,7 @@ def _latency(job: JobRecord, chosen: FinalistRecord, processor: str) -> Latency:
         predicted_s=chosen.predicted["latency_s"],
         measured_s=found.get("latency_s"),
         measured_ratio=found.get("ratio"),
-        measured_on=processor if found["status"] == "measured" else None,
+        measured_on=found.get("measured_on", processor if "ratio" in found else None),
         status=found["status"],
     )
 

@@ -99,10 +99,10 @@ def test_it_stays_predicted(predicted: Make, case: Case, reason: str) -> None:
 
 
 def test_what_was_predicted_must_fit_with_its_whole_interval(case: Case) -> None:
-    """What a job measured fails only where it is over by more than can be resolved."""
+    """By at least 1%; what a job measured fails only where it is over by what can be resolved."""
     limit = {"given": ("50%",), "latency_s": 0.0005, "latency_fraction": 0.5}
-    for median, measured_fits, predicted_fits in ((0.48, True, True), (0.499, True, False)):
-        found = Comparison(median * 0.001, 0.001, Ratio(median, 0.01, 60))
+    for median, measured_fits, predicted_fits in ((0.48, True, True), (0.497, True, False)):
+        found = Comparison(median * 0.001, 0.001, Ratio(median, 0.001, 60))
         for latency, expected in ((None, measured_fits), (PREDICTED, predicted_fits)):
             changes = {"budget": limit, **({"latency": latency} if latency else {})}
             told = judged(found, case.schedule(**changes), "chip", same_device=True, judge=True)
