@@ -16,7 +16,7 @@ from latency_tables.measuring import FloatArray, Ratio, interleaved_times, ratio
 
 ROUNDS = 60
 """Each times every network once."""
-SECONDS = 1.0
+SECONDS = 0.5
 """Rounds go on for at least so long: small networks get more of them, and tighter intervals."""
 REPEATS = 0.01
 """Two measurements of one network may differ by this fraction, more than the rounds of one tell:

@@ -57,12 +57,13 @@ def main() -> None:
     files = manifest["networks"]
     networks = [open_network(f["file"], f["sha256"], manifest["threads"], feed) for f in files]
     calls = []
-    for network in networks:  # half a second warms up; then a timing is 0.1 ms of calls
-        until = time.perf_counter() + 0.5
-        while time.perf_counter() < until:
-            last = seconds(network, 1)
-        calls.append(max(1, round(1e-4 / last)))
-    rounds, started = [], time.perf_counter()
+    for network in networks:  # warm once three timings agree; then a timing is 0.1 ms of calls
+        recent, until = [seconds(network, 1) for _ in range(3)], time.perf_counter() + 0.5
+        while max(recent[-3:]) > 1.05 * min(recent[-3:]) and time.perf_counter() < until:
+            recent.append(seconds(network, 1))
+        calls.append(max(1, round(1e-4 / recent[-1])))
+    rounds: list[Any] = []
+    started = time.perf_counter()
     while len(rounds) < manifest["rounds"] or time.perf_counter() - started < manifest["seconds"]:
         row = np.zeros(len(networks))
         for which in rng.permutation(len(networks)):
