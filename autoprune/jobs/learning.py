@@ -18,10 +18,11 @@ from autoprune.pruning.cost import CostModel
 from autoprune.trials.records import FinalistRecord, Json
 from autoprune.trials.table_store import TableStore
 from latency_tables.calibration import Calibration, fit
+from latency_tables.law import fit_law
+from latency_tables.network_sums import FloatArray, NetworkSums
 
 MOST_NETWORKS = 100
 """A calibration of so many networks learns no more: another ten would change nothing."""
-Pair = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,12 @@ class FinalistLearner:
             their ``pairs`` of summed and measured seconds, and the held-out errors ``error_before``
             and ``error_after``, fractions. None where no finalist is new to the calibration.
         """
-        pairs = self._new_pairs(measured)
-        if not pairs or len(self.calibration.pairs) + len(pairs) > MOST_NETWORKS:
+        sums, seconds = self._new_networks(measured)
+        if not len(sums) or self.calibration.networks + len(sums) > MOST_NETWORKS:
             return None
-        before = _error(self.calibration, pairs)
-        after = float(
-            np.mean([_held_out_error(self.calibration, pairs, i) for i in range(len(pairs))])
-        )
-        learned = with_pairs(self.calibration, pairs)
+        before = _mean_error(self.calibration.predict(sums), seconds)
+        after = _held_out_error(self.calibration, sums, seconds)
+        learned = with_networks(self.calibration, sums, seconds)
         offered = after < before
         if offered:
             self.tables.save_calibration(
@@ -60,37 +59,55 @@ class FinalistLearner:
             )
         said = {
             "calibration": learned.hash if offered else None,
-            "networks": len(pairs),
-            "pairs": [list(pair) for pair in pairs],
+            "networks": len(sums),
+            "pairs": [list(p) for p in zip(sums.hot.tolist(), seconds.tolist(), strict=True)],
             "error_before": before,
             "error_after": after,
         }
         progress("learned", said)
         return said
 
-    def _new_pairs(self, measured: Sequence[FinalistRecord]) -> list[Pair]:
-        """A network the calibration holds already would be held out of nothing."""
-        known = {total for total, _ in self.calibration.pairs}
-        found: dict[float, float] = {}
-        sums = self.cost.sums([finalist.widths for finalist in measured])
-        for finalist, total in zip(measured, sums.tolist(), strict=True):
-            if finalist.measured is not None and total not in known:
-                found.setdefault(total, finalist.measured["latency_s"])
-        return list(found.items())
+    def _new_networks(self, measured: Sequence[FinalistRecord]) -> tuple[NetworkSums, FloatArray]:
+        """Sums and measured seconds; a network that is known would be held out of nothing."""
+        finalists = [finalist for finalist in measured if finalist.measured is not None]
+        sums = NetworkSums.of(self.cost.sums([finalist.widths for finalist in finalists]))
+        known = {run.hot_s for run in self.calibration.runs}
+        new: dict[float, int] = {}
+        for index, total in enumerate(sums.hot.tolist()):
+            if total not in known:
+                new.setdefault(total, index)
+        rows = list(new.values())
+        seconds = [(finalists[index].measured or {})["latency_s"] for index in rows]
+        return sums.take(np.array(rows, dtype=np.int64)), np.array(seconds, dtype=np.float64)
 
 
-def with_pairs(calibration: Calibration, pairs: Sequence[Pair]) -> Calibration:
-    """The calibration fitted again with more networks; its first stays the unpruned one."""
-    sums, seconds = zip(*calibration.pairs, *pairs, strict=True)
-    return fit(calibration.table, calibration.network, sums, seconds, calibration.repeat_noise)
+def with_networks(calibration: Calibration, sums: NetworkSums, seconds: FloatArray) -> Calibration:
+    """The calibration fitted again with more networks; its first stays the unpruned one.
+
+    Args:
+        sums, seconds: of the table and as measured, [N].
+    """
+    every, times = _joined(calibration, sums, seconds)
+    return fit(calibration.table, calibration.network, every, times, calibration.repeat_noise)
 
 
-def _held_out_error(calibration: Calibration, pairs: Sequence[Pair], index: int) -> float:
-    rest = [pair for number, pair in enumerate(pairs) if number != index]
-    return _error(with_pairs(calibration, rest), [pairs[index]])
+def _joined(
+    calibration: Calibration, sums: NetworkSums, seconds: FloatArray
+) -> tuple[NetworkSums, FloatArray]:
+    known = np.array([run.measured_s for run in calibration.runs])
+    return calibration.sums.plus(sums), np.concatenate([known, seconds])
 
 
-def _error(calibration: Calibration, pairs: Sequence[Pair]) -> float:
+def _held_out_error(calibration: Calibration, sums: NetworkSums, seconds: FloatArray) -> float:
+    """The mean error over networks, each predicted by a law that saw all the others."""
+    predicted = np.empty_like(seconds)
+    for index in range(len(seconds)):
+        rest = np.arange(len(seconds)) != index
+        law = fit_law(*_joined(calibration, sums.take(rest), seconds[rest]))
+        predicted[index] = law.predict(sums.take([index]))[0]
+    return _mean_error(predicted, seconds)
+
+
+def _mean_error(predicted: FloatArray, seconds: FloatArray) -> float:
     """Mean of |predicted - measured| / measured."""
-    sums, seconds = np.array(pairs).T
-    return float(np.mean(np.abs(calibration.predict(sums) / seconds - 1.0)))
+    return float(np.mean(np.abs(predicted / seconds - 1.0)))

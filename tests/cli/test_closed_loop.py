@@ -12,14 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tiny_program import FinishedJob, Said, expect_done, run_program
 
 from autoprune.composition import open_stores
-from autoprune.jobs.learning import with_pairs
+from autoprune.jobs.learning import with_networks
 from autoprune.trials.records import Json
 from latency_tables.calibration import Calibration
 from latency_tables.canonical import content_hash
+from latency_tables.network_sums import NetworkSums
 
 Refused = Callable[..., str]
 
@@ -54,7 +56,8 @@ def learned(finished: FinishedJob, tmp_path: Path) -> tuple[Path, Calibration, C
     stored = stores.tables.calibration(what["calibration"])
     assert stored is not None
     own = Calibration.from_json(stored)
-    new = with_pairs(own, [(own.pairs[0][0] * 0.5, own.pairs[0][1] * 0.51)])
+    half = NetworkSums(*(column[:1] * 0.5 for column in vars(own.sums).values()))
+    new = with_networks(own, half, np.array([own.pairs[0][1] * 0.51]))
     stores.tables.save_calibration(new.hash, new.table, new.network, new.to_json())
     return db, own, new
 
