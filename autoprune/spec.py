@@ -106,6 +106,7 @@ class JobSpec(_Strict):
     data: str = DEFAULT_DATA
     budget: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ("50%",)
     table: str | None = None
+    calibration: str | None = None
     runtime: str = "onnxruntime"
     batch: int = Field(1, ge=1)
     threads: int = Field(1, ge=1)

@@ -134,6 +134,37 @@ def project(problem: Problem, widths: npt.ArrayLike, limit: float = 1.0) -> tupl
     return _row(fill_up(problem, narrower, rounded, limit))
 
 
+def widen(problem: Problem, widths: npt.ArrayLike, limit: float = 1.0) -> tuple[int, ...]:
+    """A schedule at least as wide as ``widths`` in every group that uses what ``limit`` leaves.
+
+    The largest common factor that fits keeps the proportions; then single groups are widened, first
+    up to the next larger factor's schedule, then as far as anything fits. Deterministic; no group
+    of the answer could take its next choice.
+
+    Args:
+        problem: G groups and their load.
+        widths: a legal schedule within the limit, [G].
+        limit: load.
+
+    Raises:
+        MisuseError: ``widths`` is no legal schedule.
+        ProblemError: it is over the limit already.
+    """
+    start = tuple(int(width) for width in np.asarray(widths).ravel())
+    problem.check_legal(start)
+    current = np.array(start, dtype=np.int64)
+    load = float(problem.loads(current)[0])
+    if not load <= limit:
+        raise ProblemError(
+            f"a schedule of load {load:.4g} cannot be widened to {limit:g}: project it instead"
+        )
+    rows = np.maximum(shrink_path(problem.groups, current, largest=np.inf), current)
+    fits = np.flatnonzero(problem.loads(rows) <= limit)
+    first = int(fits[0])  # the last row is the schedule itself, which fits
+    proportional = fill_up(problem, rows[first], rows[max(first - 1, 0)], limit)
+    return _row(fill_up(problem, proportional, problem.full, limit))
+
+
 def _boundaries(group: Group) -> FloatArray:
     """Midpoints between neighbouring choices."""
     choices = np.asarray(group.choices, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""`autoprune export`: package a finished job's network."""
+"""`autoprune export`: package a finished job's network, or a kit that measures it elsewhere."""
 
 from __future__ import annotations
 
@@ -11,12 +11,30 @@ from autoprune import composition
 from autoprune.cli.options import DEFAULT_DB, Artifacts, AsJson, Db, Job
 from autoprune.cli.output import print_json, results
 from autoprune.cli.progress import shown_progress
+from autoprune.errors import InputError
+from autoprune.export.bundle import check_free
+from autoprune.jobs.kit import export_kit
 from autoprune.jobs.packaging import bundle_files, check_finished, export_job
 
 
 def export(
     job: Job,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write the bundle to.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write the bundle to.")
+    ] = None,
+    kit: Annotated[
+        Path | None,
+        typer.Option(
+            "--kit",
+            help="Zip to write that measures the finalists on a device with onnxruntime alone.",
+        ),
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            "--answers", help="answers.json of the job's kit: exports the finalist that fits there."
+        ),
+    ] = None,
     db: Db = DEFAULT_DB,
     artifacts: Artifacts = None,
     overwrite: Annotated[
@@ -24,13 +42,25 @@ def export(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write schedule.json, the pruned network's weights and ONNX file, and a report."""
+    """Write a finished job's bundle, or a kit that measures its finalists on another device."""
+    if out is None and (kit is None or answers is not None):
+        raise InputError("say what to write: --out FOLDER for the bundle, --kit FILE.zip for a kit")
+    if out is not None:
+        check_free(out, overwrite)
     stores, record = composition.open_job(db, job, artifacts)
     check_finished(record)
+    files: dict[str, str] = {}
     with shown_progress(record.what["trials"]) as progress:
         plan = composition.reopen(stores, record.id, progress, {}, accept_environment=True)
-        export_job(stores.trials, record.id, plan, out, overwrite=overwrite)
-    files = bundle_files(out)
+        if answers is not None:
+            composition.take_answers(stores, record.id, plan, answers, progress)
+        if kit is not None:
+            build = composition.bench_for(plan).build
+            export_kit(stores.trials, record.id, plan, build, kit)
+            files["kit"] = str(kit)
+        if out is not None:
+            export_job(stores.trials, record.id, plan, out, overwrite=overwrite)
+            files |= bundle_files(out)
     if as_json:
         print_json(files)
     else:

@@ -140,10 +140,17 @@ class _Screen:
 
     def _on_measured(self, event: dict[str, Any]) -> None:
         verdict = "fits" if event["fits"] else "does not fit"
+        alone = " alone" if event["alone"] else ""
         self._line(
-            f"measured {event['origin']}: {milliseconds(event['latency_s'])}, "
+            f"measured {event['origin']}{alone}: {milliseconds(event['latency_s'])}, "
             f"{event['ratio']:.1%} of the unpruned network: {verdict}"
         )
+
+    def _on_learned(self, event: dict[str, Any]) -> None:
+        errors = f"{percent(event['error_before'])} before, {percent(event['error_after'])} after"
+        offered = event["calibration"]
+        said = f"calibration {offered[:12]} is there for the next job" if offered else "not kept"
+        self._line(f"learned from {event['networks']} networks: off by {errors}; {said}")
 
     def _on_finetune(self, event: dict[str, Any]) -> None:
         self._bar("final finetune", event["epoch"], event["epochs"])

@@ -64,6 +64,9 @@ def search(
     table: Annotated[
         Text, _option("--table", help="File or hash of a measured latency table.")
     ] = None,
+    calibration: Annotated[
+        Text, _option("--calibration", help="Hash of one of the table's (default: the newest).")
+    ] = None,
     criterion: Annotated[
         Text, _option("--criterion", help="What ranks the channels of a group.")
     ] = None,

@@ -19,11 +19,24 @@ def verify(
     model: Annotated[
         str | None, typer.Option("--model", help="The unpruned model, where the bundle names none.")
     ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option("--answers", help="answers.json of a device kit, instead of measuring here."),
+    ] = None,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write/--no-write", help="Write the measurement into a bundle that is predicted."
+        ),
+    ] = True,
     measure: Annotated[bool, typer.Option("--measure/--no-measure", help="Measure again.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Check hashes, shapes and the ONNX file's numbers, and measure the latency again."""
-    found = verify_bundle(folder, model=model, measure=measure)
+    """Check hashes, shapes and the ONNX file's numbers, and measure the latency again.
+
+    A bundle that is predicted says measured afterwards, where everything passes on its device.
+    """
+    found = verify_bundle(folder, model=model, measure=measure, answers=answers, write=write)
     if as_json:
         print_json(found.to_json())
     else:

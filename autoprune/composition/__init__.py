@@ -1,5 +1,6 @@
 """The only place that builds concrete things from a job spec: submit, run, measure."""
 
+from autoprune.composition.answers import take_answers
 from autoprune.composition.jobs import bench_for, reopen, run, submit
 from autoprune.composition.latency import (
     bare_subject,
@@ -26,4 +27,5 @@ __all__ = [
     "reopen",
     "run",
     "submit",
+    "take_answers",
 ]

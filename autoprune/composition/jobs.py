@@ -25,7 +25,7 @@ from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.environment import environment_fingerprint, set_training_threads
 from autoprune.evaluation.recipe import EvaluatorRecipe
 from autoprune.evaluation.training import TrainingPlan
-from autoprune.jobs.admission import admit
+from autoprune.jobs.admission import admit, stored_tables
 from autoprune.jobs.context import Progress, SearchContext, silent
 from autoprune.jobs.executors.inline import InlineExecutor
 from autoprune.jobs.executors.port import Executor
@@ -34,6 +34,7 @@ from autoprune.jobs.executors.ray_actors import RayExecutor
 from autoprune.jobs.exporting import check_exportable
 from autoprune.jobs.finetuning import WinnerFinetuner
 from autoprune.jobs.keys import hash_of
+from autoprune.jobs.learning import FinalistLearner
 from autoprune.jobs.lease import acquire, heartbeat
 from autoprune.jobs.measuring import Bench
 from autoprune.jobs.narrowing import narrowed
@@ -66,13 +67,13 @@ def submit(
     admit(spec)
     subject = subject or load_subject(spec, progress)
     scored = _check_subject(spec, subject, progress)
-    priced = from_file(spec, subject)
+    priced = from_file(spec, subject, stored_tables(spec.db))
     if priced is None:
         check_exportable(subject, runtime(spec.runtime), spec.threads)
         tables = open_stores(spec.db, spec.artifacts).tables
         priced = obtain(spec, subject, tables, progress)
     check_device(spec, priced)
-    progress("table ready", {"table": priced.table.hash, "says": priced.describe()})
+    progress("table ready", {"table": priced.table.hash, "says": priced.describe_choice()})
     plan = make_plan(spec, narrowed(spec, subject, priced, progress), priced)
     environment = environment_fingerprint(spec.train_threads)
     base = _base(plan, scored)
@@ -144,13 +145,13 @@ def run(
         check_device(spec, plan.priced)
     set_training_threads(spec.train_threads)
     foreign = accept_environment and environment_fingerprint(spec.train_threads) != job.environment
-    executor = _executor(plan, None if foreign or job.timing_dependent else job.environment)
+    executor = make_executor(plan, None if foreign or job.timing_dependent else job.environment)
     lease = acquire(stores.trials, job_id)
     try:
         with heartbeat(stores.trials, lease):
             stores.trials.commit(lease, timing_dependent=foreign)
-            context = _context(stores, lease, plan, executor, progress)
-            run_job(context, _later_stages(plan))
+            context = make_context(stores, lease, plan, executor, progress)
+            run_job(context, later_stages(stores, plan))
     except KeyboardInterrupt:
         stores.trials.commit(lease, state="paused")
         raise
@@ -164,9 +165,10 @@ def run(
         stores.trials.release(lease)
 
 
-def _context(
+def make_context(
     stores: Stores, lease: Lease, plan: Plan, executor: Executor, progress: Progress
 ) -> SearchContext:
+    """What the driver of a job holds."""
     job = stores.trials.job(lease.job)
     return SearchContext(
         store=stores.trials,
@@ -174,6 +176,7 @@ def _context(
         lease=lease,
         groups=tuple(group.name for group in plan.subject.space.groups),
         problem=plan.problem,
+        rung=plan.rung,
         make_searcher=plan.searcher,
         lookahead=plan.spec.lookahead,
         predict=plan.predict,
@@ -186,7 +189,12 @@ def _context(
     )
 
 
-def _executor(plan: Plan, environment: str | None) -> Executor:
+def make_executor(plan: Plan, environment: str | None) -> Executor:
+    """The executor that the spec asks for; its workers start with the first evaluation.
+
+    Args:
+        environment: what every worker's fingerprint must be; None accepts any.
+    """
     spec, subject = plan.spec, plan.subject
     recipe = EvaluatorRecipe(
         model=subject.model if spec.model == IN_MEMORY else spec.model,
@@ -207,7 +215,8 @@ def _executor(plan: Plan, environment: str | None) -> Executor:
     return InlineExecutor(recipe) if workers == 1 else ProcessExecutor(recipe, workers)
 
 
-def _later_stages(plan: Plan) -> LaterStages:
+def later_stages(stores: Stores, plan: Plan) -> LaterStages:
+    """Measuring, the final finetune, and what is learned."""
     spec, subject = plan.spec, plan.subject
     finetuner = WinnerFinetuner(
         subject,
@@ -218,7 +227,8 @@ def _later_stages(plan: Plan) -> LaterStages:
         ),
         spec.seed,
     )
-    return LaterStages(None if spec.unmeasured else lambda: bench_for(plan), finetuner)
+    learner = FinalistLearner(plan.cost, plan.priced.calibration, stores.tables)
+    return LaterStages(None if spec.unmeasured else lambda: bench_for(plan), finetuner, learner)
 
 
 def bench_for(plan: Plan) -> Bench:

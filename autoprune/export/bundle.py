@@ -134,7 +134,7 @@ def check_free(out: Path, overwrite: bool) -> None:
     held = {entry.name for entry in out.iterdir()}
     if not held:
         return
-    foreign = sorted(held - {files.SCHEDULE, *files.HASHED})
+    foreign = sorted(held - {files.SCHEDULE, files.NEXT_REPORT, *files.HASHED})
     if foreign or not is_bundle(out):
         what = f"holds {', '.join(foreign[:3])}" if foreign else "is not empty and not a bundle"
         raise InputError(f"{out} {what}: name another folder for the bundle, or empty this one")

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 
-from autoprune.errors import InputError, VerificationError
+from autoprune.errors import InputError, StorageError, VerificationError
 from autoprune.export.schedule import FORMAT, VERSION, Schedule
 from latency_tables.canonical import content_hash
 
@@ -25,6 +26,8 @@ ONNX = "model.onnx"
 UNPRUNED_ONNX = "unpruned.onnx"
 CHECK = "check.safetensors"
 REPORT = "report.html"
+NEXT_REPORT = ".report.html.next"
+"""A report whose schedule may be in place already: see :func:`replace_report`."""
 HASHED = (WEIGHTS, ONNX, UNPRUNED_ONNX, CHECK, REPORT)
 """Every file of a bundle but the schedule, which holds their hashes."""
 
@@ -41,9 +44,11 @@ def sealed(schedule: Schedule, files: Mapping[str, str]) -> Schedule:
 
 def schedule_hash(schedule: Schedule) -> str:
     """What ``hashes.schedule`` must be."""
-    content = schedule.model_dump(mode="json")
-    content["hashes"]["schedule"] = ""
-    return content_hash(content)
+    return _hash_of(schedule.model_dump(mode="json"))
+
+
+def _hash_of(content: dict[str, Any]) -> str:
+    return content_hash({**content, "hashes": {**content["hashes"], "schedule": ""}})
 
 
 def schedule_text(schedule: Schedule) -> str:
@@ -117,8 +122,11 @@ def check_file(folder: Path, name: str, schedule: Schedule) -> None:
 
 
 def check_seal(folder: Path, schedule: Schedule) -> None:
-    """Raise VerificationError unless the schedule is the one that was exported."""
-    if schedule_hash(schedule) != schedule.hashes.schedule:
+    """Raise VerificationError unless the schedule is the one that was exported.
+
+    The file itself is hashed: one of an older version lacks fields that the schedule has.
+    """
+    if _hash_of(_read_json(folder)) != schedule.hashes.schedule:
         raise VerificationError(
             f"{folder / SCHEDULE} was altered: its content does not have the hash it states; "
             "export the job again"
@@ -163,6 +171,48 @@ def write_durably(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def replace_report(folder: Path, schedule: Schedule, report: bytes) -> None:
+    """Put another schedule and its report in the place of a bundle's, as one step.
+
+    The new report waits beside the old one until the schedule that holds its hash has its name; a
+    process killed in between leaves what :func:`finish_replacing` ends.
+
+    Args:
+        schedule: its hashes of the other files are kept, and sealed again.
+    """
+    waiting, text = folder / NEXT_REPORT, folder / f".{SCHEDULE}.partial"
+    hashes = {**schedule.hashes.files, REPORT: hashlib.sha256(report).hexdigest()}
+    try:
+        for path, content in (
+            (waiting, report),
+            (text, schedule_text(sealed(schedule, hashes)).encode()),
+        ):
+            path.unlink(missing_ok=True)
+            write_durably(path, content)
+        sync_folder(folder)
+        text.replace(folder / SCHEDULE)
+        waiting.replace(folder / REPORT)
+        sync_folder(folder)
+    except OSError as error:
+        finish_replacing(folder)
+        raise StorageError(
+            f"the bundle {folder} could not be changed: {error.strerror or error}; it is as it "
+            "was. Free space, or pass --no-write"
+        ) from error
+
+
+def finish_replacing(folder: Path) -> None:
+    """End what a killed :func:`replace_report` began: its report is put in place, or dropped."""
+    waiting = folder / NEXT_REPORT
+    if not waiting.exists():
+        return
+    with suppress(OSError):
+        if sha256(waiting) == read_schedule(folder).hashes.files.get(REPORT):
+            waiting.replace(folder / REPORT)
+        waiting.unlink(missing_ok=True)
+        (folder / f".{SCHEDULE}.partial").unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Measure a bundle's pruned and unpruned networks against each other on this machine."""
+"""What a bundle's network measured: here, or on a device that answered with a kit."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from autoprune.errors import InputError
+from autoprune.export.comparing import Comparison, compare
 from autoprune.export.files import ONNX, UNPRUNED_ONNX, read_check
 from autoprune.export.load import ModelSource, load, unpruned_network
 from autoprune.export.onnx_files import onnx_runner
 from autoprune.export.schedule import Schedule
 from latency_tables.device import this_device
-from latency_tables.lock import measuring_lock
-from latency_tables.measuring import interleaved_times, ratios_of
 from latency_tables.runtimes import runtime
 
 Runner = Callable[[], None]
@@ -31,8 +29,9 @@ class Measurement:
         ratio: median over the rounds of pruned / unpruned.
         uncertainty: half-width of the ratio's 95% interval.
         latency_s: ratio x the base latency of the schedule: on the budget's scale.
+        measured_on: the machine's processor.
         same_device: whether this is the kind of machine the table was measured on.
-        within_budget: None where there is no latency bound, or on another device.
+        within_budget: None where there is no latency bound, or it was not judged.
     """
 
     pruned_s: float
@@ -40,38 +39,57 @@ class Measurement:
     ratio: float
     uncertainty: float
     latency_s: float
+    measured_on: str
     same_device: bool
     within_budget: bool | None
 
 
 def measure_bundle(
-    folder: Path, schedule: Schedule, *, rounds: int, model: ModelSource | None
+    folder: Path, schedule: Schedule, *, rounds: int | None, model: ModelSource | None
 ) -> Measurement:
     """Measure on the schedule's runtime and threads, under the host's measuring lock.
 
     Args:
         folder: of the bundle, whose files were checked.
         schedule: of the bundle.
-        rounds: each times both networks once.
+        rounds: as for :func:`~autoprune.export.comparing.compare`.
         model: where the runtime needs it; as for :func:`autoprune.export.load.load`.
 
     Raises:
         InputError: the runtime needs the model and there is none.
         VerificationError: an ONNX file does not run.
     """
-    runners = _runners(folder, schedule, model)
-    with measuring_lock():
-        times = interleaved_times(runners, rounds=rounds)
-    ratio = ratios_of(times)[1]
-    unpruned_s, pruned_s = (float(median) for median in np.median(times, axis=0))
-    same_device = this_device().to_json() == schedule.device
-    latency_s = ratio.median * schedule.latency.base_s
-    limit = schedule.budget.latency_s
+    (found,) = compare(_runners(folder, schedule, model), rounds=rounds)
+    here = this_device()
+    same_device = here.to_json() == schedule.device
+    return judged(found, schedule, here.processor, same_device=same_device, judge=same_device)
+
+
+def judged(
+    found: Comparison, schedule: Schedule, measured_on: str, *, same_device: bool, judge: bool
+) -> Measurement:
+    """A comparison as the schedule's budget sees it.
+
+    A network that its job measured fails where it is over by more than can be resolved. One that
+    was predicted is judged as its job would have done it: the whole 95% interval must fit.
+
+    Args:
+        judge: whether the budget means something on that machine.
+    """
+    base_s, limit_s = schedule.latency.base_s, schedule.budget.latency_s
     within = None
-    if limit is not None and same_device:
-        within = (ratio.median - ratio.uncertainty) * schedule.latency.base_s <= limit
+    if judge and limit_s is not None:
+        predicted = schedule.latency.status == "predicted"
+        within = (found.fits if predicted else found.may_fit)(base_s, limit_s)
     return Measurement(
-        pruned_s, unpruned_s, ratio.median, ratio.uncertainty, latency_s, same_device, within
+        pruned_s=found.pruned_s,
+        unpruned_s=found.unpruned_s,
+        ratio=found.ratio.median,
+        uncertainty=found.ratio.uncertainty,
+        latency_s=found.latency_s(base_s),
+        measured_on=measured_on,
+        same_device=same_device,
+        within_budget=within,
     )
 
 

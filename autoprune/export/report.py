@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -19,7 +20,15 @@ from autoprune.export.figures import (
 )
 from autoprune.export.schedule import AccuracyOfSplit, Schedule
 
-__all__ = ["Chart", "TrialRow", "page_environment", "plotly_script", "render_report"]
+__all__ = [
+    "Chart",
+    "TrialRow",
+    "page_environment",
+    "plotly_script",
+    "render_report",
+    "rows_of",
+]
+_ROWS: Final = '<script type="application/json" id="trials">'
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,7 @@ def render_report(schedule: Schedule, trials: Sequence[TrialRow]) -> str:
             tiles=_tiles(schedule),
             accuracies=_accuracies(schedule),
             charts=_charts(schedule, trials),
+            rows=[asdict(row) for row in trials],
             failed=sum(row.score is None for row in trials),
             facts=_facts(schedule),
             hashes=_hashes(schedule),
@@ -65,6 +75,14 @@ def render_report(schedule: Schedule, trials: Sequence[TrialRow]) -> str:
         )
     )
     return page
+
+
+def rows_of(report: str) -> list[TrialRow] | None:
+    """The trials a report was rendered from; None where it does not hold them, as in version 1."""
+    _, found, rest = report.partition(_ROWS)
+    if not found:
+        return None
+    return [TrialRow(**row) for row in json.loads(rest.partition("</script>")[0])]
 
 
 @cache

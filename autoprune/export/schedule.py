@@ -5,23 +5,26 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from autoprune.export.latency_entries import (
+    Count,
+    Entry,
+    Finalist,
+    Fraction,
+    Latency,
+    Learned,
+    Seconds,
+)
 
 FORMAT: Final = "autoprune.schedule"
-VERSION: Final = 1
+VERSION: Final = 2
 
-Count = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(gt=0)]
 BeforeAfter = tuple[Count, Count]
 """Of the unpruned network, and of the pruned one."""
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ModelReference(_Entry):
+class ModelReference(Entry):
     """Where the unpruned network comes from.
 
     Args:
@@ -35,7 +38,7 @@ class ModelReference(_Entry):
     input_shape: tuple[Count, ...]
 
 
-class Layer(_Entry):
+class Layer(Entry):
     """Channels of one layer, before and after.
 
     Args:
@@ -59,7 +62,7 @@ class Layer(_Entry):
         return self
 
 
-class KeptGroup(_Entry):
+class KeptGroup(Entry):
     """Units kept in one group, numbered as in the unpruned network, ascending."""
 
     units: Count
@@ -77,7 +80,7 @@ class KeptGroup(_Entry):
         return self
 
 
-class Hashes(_Entry):
+class Hashes(Entry):
     """Sha256, in hex, of what the schedule came from and of what travels with it.
 
     Args:
@@ -90,11 +93,11 @@ class Hashes(_Entry):
     data: str | None
     table: str | None
     calibration: str | None
-    files: dict[str, str] = {}
+    files: dict[str, str] = Field(default_factory=dict)
     schedule: str = ""
 
 
-class Budget(_Entry):
+class Budget(Entry):
     """The upper bounds the schedule was searched under.
 
     Args:
@@ -110,46 +113,14 @@ class Budget(_Entry):
     params: Annotated[float, Field(gt=0)] | None = None
 
 
-class Latency(_Entry):
-    """Whole-network latency on the schedule's device, runtime, batch and threads.
-
-    Args:
-        base_s: measured median of the unpruned network, which the budget refers to.
-        predicted_s: of the pruned network, by the latency table.
-        measured_s: measured_ratio x base_s: both networks were measured interleaved.
-        measured_ratio: pruned / unpruned, median over the rounds.
-    """
-
-    base_s: Seconds
-    predicted_s: Seconds
-    measured_s: Seconds | None = None
-    measured_ratio: Annotated[float, Field(gt=0)] | None = None
-    status: Literal["measured", "predicted"]
-
-    @model_validator(mode="after")
-    def _status_says_what_there_is(self) -> Self:
-        measured = self.status == "measured"
-        if {self.measured_s is not None, self.measured_ratio is not None} != {measured}:
-            raise ValueError(
-                f"status {self.status!r} {'needs' if measured else 'excludes'} "
-                "measured_s and measured_ratio"
-            )
-        return self
-
-    @property
-    def after_s(self) -> float:
-        """The best figure there is for the pruned network; ``status`` says which it is."""
-        return self.predicted_s if self.measured_s is None else self.measured_s
-
-
-class Costs(_Entry):
+class Costs(Entry):
     """Multiply-adds and parameters, before and after."""
 
     macs: BeforeAfter
     params: BeforeAfter
 
 
-class AccuracyOfSplit(_Entry):
+class AccuracyOfSplit(Entry):
     """Fraction of images classified correctly; None where it was not evaluated.
 
     Args:
@@ -163,27 +134,27 @@ class AccuracyOfSplit(_Entry):
     after: Fraction | None
 
 
-class Accuracy(_Entry):
+class Accuracy(Entry):
     """By split; None where the data has none."""
 
     validation: AccuracyOfSplit | None
     test: AccuracyOfSplit | None
 
 
-class MetricReference(_Entry):
+class MetricReference(Entry):
     """What trials were ranked by."""
 
     name: str
     direction: Literal["minimize", "maximize"]
 
 
-class Provenance(_Entry):
+class Provenance(Entry):
     """How the schedule was found, and how to find it again.
 
     Args:
         trials: how many were run.
-        trial: index of the one this schedule comes from; projected to meet the budget when
-            measured, it is narrower than that trial's.
+        trial: index of the one this schedule comes from; a rung of the ladder is wider or narrower
+            than that trial's.
         digest: of the job; equal digests mean equal searches.
         environment: fingerprint that scores are exact for.
         created: ISO 8601, UTC.
@@ -202,7 +173,7 @@ class Provenance(_Entry):
     command: str
 
 
-class Schedule(_Entry):
+class Schedule(Entry):
     """Everything ``schedule.json`` says.
 
     Args:
@@ -211,10 +182,13 @@ class Schedule(_Entry):
         device: fingerprint of the device that the table was measured on.
         runtime, batch, threads: that the latencies are for.
         score: by ``metric``; None when the winner has none.
+        finalists: the race, the ladder and what measuring asked for, best score first; empty in
+            version 1, as ``learned`` is.
+        learned: what measuring them taught the calibration; None where that was nothing.
     """
 
     format: Literal["autoprune.schedule"] = FORMAT
-    version: Literal[1] = VERSION
+    version: Literal[1, 2] = VERSION
     model: ModelReference
     layers: dict[str, Layer]
     groups: dict[str, KeptGroup]
@@ -228,5 +202,7 @@ class Schedule(_Entry):
     accuracy: Accuracy
     score: float | None
     metric: MetricReference
+    finalists: tuple[Finalist, ...] = ()
+    learned: Learned | None = None
     provenance: Provenance
     hashes: Hashes

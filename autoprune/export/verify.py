@@ -10,6 +10,8 @@ from typing import Any
 
 from autoprune.errors import AutopruneError, VerificationError
 from autoprune.export import files
+from autoprune.export.answers import RefusedAnswersError, judge_answers, read_answers
+from autoprune.export.completing import complete, finalist_that_fits
 from autoprune.export.load import ModelSource
 from autoprune.export.measured import Measurement, measure_bundle
 from autoprune.export.onnx_files import (
@@ -22,8 +24,6 @@ from autoprune.export.onnx_files import (
 from autoprune.export.schedule import Schedule
 from autoprune.export.shapes import Side, first_difference, missing_weights
 from latency_tables.errors import LatencyTableError
-
-ROUNDS = 60
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,12 @@ class Verification:
 
     Args:
         measured: None where nothing was measured.
+        completed: whether a bundle that was predicted says measured now.
     """
 
     checks: tuple[Check, ...]
     measured: Measurement | None
+    completed: bool = False
 
     @property
     def passes(self) -> bool:
@@ -63,11 +65,13 @@ class Verification:
 def verify(
     folder: str | Path,
     *,
-    rounds: int = ROUNDS,
+    rounds: int | None = None,
     measure: bool = True,
     model: ModelSource | None = None,
+    answers: str | Path | None = None,
+    write: bool = True,
 ) -> Verification:
-    """Check a bundle's hashes, shapes, numerics and budget.
+    """Check a bundle's hashes, shapes, numerics and budget; complete one that was predicted.
 
     A latency budget is judged by ratio x base latency, on the device of the table alone: an excess
     smaller than what the measurement can resolve does not fail. Files that were altered are not
@@ -75,16 +79,22 @@ def verify(
 
     Args:
         folder: written by ``autoprune export``.
-        rounds: each times both networks once.
+        rounds: each times both networks once; None measures as a job does.
         measure: whether to measure the latency.
         model: for runtimes that run the model itself; as for ``load``.
+        answers: what the device kit of the bundle's job measured; nothing is measured here then.
+        write: whether a bundle that was predicted is completed when everything passes.
 
     Raises:
-        InputError: the folder is no bundle, or one of a newer version.
-        VerificationError: ``schedule.json`` cannot be read.
+        InputError: the folder is no bundle, or one of a newer version; the answers cannot be read.
+        VerificationError: ``schedule.json`` cannot be read; the answers were altered, or are not
+            of this bundle.
+        StorageError: the bundle cannot be written.
     """
     folder = Path(folder)
+    files.finish_replacing(folder)
     schedule = files.read_schedule(folder)
+    given = None if answers is None else read_answers(Path(answers))
     checks = [_run(files.SCHEDULE, partial(_seal, folder, schedule))]
     checks += [_run(name, partial(_hash, folder, name, schedule)) for name in files.HASHED]
     intact = {check.name for check in checks if check.ok}
@@ -93,11 +103,27 @@ def verify(
         for name, needed, action in _CONTENT_CHECKS
     ]
     checks += _counted_bounds(schedule)
+    action = partial(measure_bundle, folder, schedule, rounds=rounds, model=model)
+    if given is not None:
+        action = partial(judge_answers, given, schedule)
     measured = None
-    if measure:
-        latency, measured = _latency(folder, schedule, intact, rounds, model)
+    if measure or given is not None:
+        latency, measured = _latency(schedule, intact, action)
         checks.append(latency)
-    return Verification(tuple(checks), measured)
+    found = Verification(tuple(checks), measured)
+    return _completed(folder, schedule, found) if write else found
+
+
+def _completed(folder: Path, schedule: Schedule, found: Verification) -> Verification:
+    """Write the measurement into a predicted bundle, where all of it holds."""
+    measured = found.measured
+    if schedule.latency.status != "predicted" or measured is None or not found.passes:
+        return found
+    unbounded = schedule.budget.latency_s is None and measured.same_device
+    if not (measured.within_budget or unbounded):
+        return found
+    done = Check("completed", True, complete(folder, schedule, measured))
+    return Verification((*found.checks, done), measured, completed=True)
 
 
 def _run(name: str, action: Callable[[], str]) -> Check:
@@ -180,18 +206,16 @@ def _counted_bounds(schedule: Schedule) -> list[Check]:
 
 
 def _latency(
-    folder: Path,
-    schedule: Schedule,
-    intact: Collection[str],
-    rounds: int,
-    model: ModelSource | None,
+    schedule: Schedule, intact: Collection[str], measure: Callable[[], Measurement]
 ) -> tuple[Check, Measurement | None]:
     name = "latency budget"
     broken = [file for file in (files.ONNX, files.UNPRUNED_ONNX, files.CHECK) if file not in intact]
     if broken:
         return Check(name, None, f"not measured: {', '.join(broken)} failed"), None
     try:
-        measured = measure_bundle(folder, schedule, rounds=rounds, model=model)
+        measured = measure()
+    except RefusedAnswersError:
+        raise
     except (AutopruneError, LatencyTableError) as error:
         return Check(name, None, f"not measured: {error}"), None
     return Check(name, measured.within_budget, _said(schedule, measured)), measured
@@ -202,16 +226,20 @@ def _said(schedule: Schedule, measured: Measurement) -> str:
         f"{measured.pruned_s * 1e3:.3f} ms pruned, {measured.unpruned_s * 1e3:.3f} ms unpruned: "
         f"{measured.ratio:.1%} (± {measured.uncertainty:.1%})"
     )
-    if not measured.same_device:
-        return f"{figures}; not judged: the table was made for another device, {_device(schedule)}"
     limit = schedule.budget.latency_s
     if limit is None:
         return f"{figures}; the budget does not bound the latency"
+    if measured.within_budget is None:
+        return f"{figures}; not judged: the table was made for another device, {_device(schedule)}"
     scaled = (
         f"{measured.latency_s * 1e3:.3f} ms where the unpruned network takes "
         f"{schedule.latency.base_s * 1e3:.3f} ms, at most {limit * 1e3:.3f} ms allowed"
     )
-    close = measured.within_budget and measured.latency_s > limit
+    if not measured.within_budget:
+        if schedule.latency.status == "predicted":
+            scaled += " with the whole interval" + finalist_that_fits(schedule, measured)
+        return f"{figures}; {scaled}"
+    close = measured.latency_s > limit
     return f"{figures}; {scaled}" + (", over by less than can be measured" if close else "")
 
 

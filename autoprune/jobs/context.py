@@ -12,7 +12,7 @@ from autoprune.jobs.keys import evaluation_key
 from autoprune.trials.records import JobRecord, Json, Lease
 from autoprune.trials.store import TrialStore
 from searchers.base import Searcher
-from searchers.contract import Problem
+from searchers.contract import Load, Problem
 
 Progress = Callable[[str, dict[str, Any]], None]
 """Called with an event's kind and its payload; must return quickly."""
@@ -29,6 +29,8 @@ class SearchContext:
     Args:
         groups: names of the groups, in the order of a schedule's widths.
         make_searcher: a fresh searcher for the job's problem, seed and options.
+        rung: fraction of the latency budget -> the load that is 1 there. The problem's own load
+            aims lower by the calibration's margin; other bounds are exact and hold as they are.
         predict: schedules -> what the cost model says of each (latency_s, macs, params).
         scope: the shared part of every evaluation key.
         race: fidelity of the finalists' scores.
@@ -39,6 +41,7 @@ class SearchContext:
     lease: Lease
     groups: tuple[str, ...]
     problem: Problem
+    rung: Callable[[float], Load]
     make_searcher: Callable[[], Searcher]
     lookahead: int
     predict: Callable[[Sequence[tuple[int, ...]]], list[Json]]

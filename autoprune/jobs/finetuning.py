@@ -35,7 +35,7 @@ class WinnerFinetuner:
         searched = self._accuracies(network)
         context.progress("finetune", {"epoch": 0, "epochs": self.plan.epochs})
         if self.plan.epochs:
-            network = self._train(context, network)
+            network = self._train(context, network, chosen.slot)
         final = self._accuracies(network)
         # Named after the job: the same bytes as a trial's weights could be deleted with those.
         packed = pack(network.state_dict(), kept, {"job": context.job.id})
@@ -79,11 +79,15 @@ class WinnerFinetuner:
             )
         return context.store.get_artifact(again.weights)
 
-    def _train(self, context: SearchContext, network: torch.nn.Module) -> torch.nn.Module:
+    def _train(
+        self, context: SearchContext, network: torch.nn.Module, slot: int
+    ) -> torch.nn.Module:
         store, lease = context.store, context.lease
         done = context.store.job(context.job.id).results.get("finetune", {})
-        # A resume may ask for another plan: what was trained by the old one is of no use to it.
-        sha = done.get("checkpoint") if done.get("plan") == asdict(self.plan) else None
+        # A resume may ask for another plan, an export for another finalist: what was trained by
+        # the old one is of no use then.
+        plan = {**asdict(self.plan), "slot": slot}
+        sha = done.get("checkpoint") if done.get("plan") == plan else None
         resume = store.get_artifact(sha) if sha and store.has_artifact(sha) else None
         previous = sha if resume is not None else None
 
@@ -93,7 +97,7 @@ class WinnerFinetuner:
             if checkpoint is None:
                 return
             saved = store.put_artifact(checkpoint, "finetune checkpoint")
-            at = {"epoch": epoch, "checkpoint": saved, "plan": asdict(self.plan)}
+            at = {"epoch": epoch, "checkpoint": saved, "plan": plan}
             store.commit(lease, results={"finetune": at})
             if previous is not None and previous != saved:
                 store.delete_artifact(previous)

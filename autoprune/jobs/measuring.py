@@ -1,8 +1,8 @@
 """P3: what is exported meets the budget when the whole network is measured.
 
-Finalists are measured interleaved with the unpruned network, so each is judged by a ratio: a
-machine that slows down in the middle slows both. What this learns belongs to the export and never
-changes the job.
+Finalists are measured interleaved with the unpruned network and judged by their ratio to it, as
+``verify`` will judge what is exported. What this learns belongs to the export and never changes the
+job.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from autoprune.errors import BudgetInfeasibleError
+from autoprune.export.comparing import Comparison, compare
 from autoprune.jobs.context import Progress
 from autoprune.trials.records import FinalistRecord, Json
-from latency_tables.lock import measuring_lock
-from latency_tables.measuring import Ratio, ratio_to_first
 from latency_tables.runtimes import runtime
 
-ROUNDS = 60
+BuildNetwork = Callable[[tuple[int, ...]], torch.nn.Module]
+"""A network of some widths, sliced from the base weights."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Bench:
     threads: int
     unpruned: torch.nn.Module
     example_input: torch.Tensor
-    build: Callable[[tuple[int, ...]], torch.nn.Module]
+    build: BuildNetwork
     base_s: float
     limit_s: float | None
 
@@ -47,43 +46,37 @@ class Bench:
             port.network_runner(network.eval(), self.example_input, self.threads)
             for network in networks
         ]
-        with measuring_lock(on_wait=lambda: progress("waiting", {"for": "another measurement"})):
-            ratios = ratio_to_first(runners, rounds=ROUNDS)
-        return [self._verdict(ratio) for ratio in ratios[1:]]
+        found = compare(
+            runners, on_wait=lambda: progress("waiting", {"for": "another measurement"})
+        )
+        return [verdict(comparison, self.base_s, self.limit_s) for comparison in found]
 
-    def _verdict(self, ratio: Ratio) -> Json:
-        """It fits only if the ratio's whole 95% interval does, so that it fits again later."""
-        return {
-            "ratio": ratio.median,
-            "uncertainty": ratio.uncertainty,
-            "latency_s": ratio.median * self.base_s,
-            "fits": self.limit_s is None
-            or (ratio.median + ratio.uncertainty) * self.base_s <= self.limit_s,
-        }
+
+def verdict(found: Comparison, base_s: float, limit_s: float | None) -> Json:
+    """A comparison as a finalist keeps it; arguments are those of :class:`Bench`."""
+    return {
+        "ratio": found.ratio.median,
+        "uncertainty": found.ratio.uncertainty,
+        "latency_s": found.latency_s(base_s),
+        "fits": found.fits(base_s, limit_s),
+    }
 
 
 def measure_ranked(
-    bench: Bench, ranking: Sequence[FinalistRecord], progress: Progress
+    bench: Bench, ranking: Sequence[FinalistRecord], progress: Progress, *, alone: bool = False
 ) -> list[FinalistRecord]:
-    """The finalists with their measurements, in the order they came."""
-    measured = bench.measure([finalist.widths for finalist in ranking], progress)
+    """The finalists with their measurements, in the order they came.
+
+    Args:
+        alone: each in rounds of its own beside the unpruned network, as ``verify`` measures it.
+    """
+    schedules = [finalist.widths for finalist in ranking]
+    if alone:
+        measured = [bench.measure([widths], progress)[0] for widths in schedules]
+    else:
+        measured = bench.measure(schedules, progress)
     finalists = [replace(f, measured=m) for f, m in zip(ranking, measured, strict=True)]
     for finalist in finalists:
-        progress("measured", {"origin": finalist.origin, **(finalist.measured or {})})
+        said = {"origin": finalist.origin, "alone": alone, **(finalist.measured or {})}
+        progress("measured", said)
     return finalists
-
-
-def first_that_fits(finalists: Sequence[FinalistRecord]) -> FinalistRecord | None:
-    """The best-ranked finalist whose measurement meets the budget."""
-    return next((f for f in finalists if f.measured is not None and f.measured["fits"]), None)
-
-
-def none_fits(bench: Bench, tried: Sequence[FinalistRecord]) -> BudgetInfeasibleError:
-    """The error when even the lowest rung misses the budget on the device."""
-    best = min((f.measured or {}).get("latency_s", float("inf")) for f in tried)
-    return BudgetInfeasibleError(
-        f"no finalist meets the budget when measured: the fastest of {len(tried)} takes "
-        f"{best * 1e3:.3f} ms, the budget is {(bench.limit_s or 0) * 1e3:.3f} ms. The table "
-        "predicts "
-        "this device badly: run 'autoprune latency check', or measure a new table"
-    )

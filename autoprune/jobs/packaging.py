@@ -11,10 +11,12 @@ from typing import Any
 import torch
 
 from autoprune.errors import InputError
+from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.rebuild import rebuild
 from autoprune.export.bundle import is_bundle, write_bundle
 from autoprune.export.figures import TrialRow
 from autoprune.export.files import read_schedule
+from autoprune.export.latency_entries import Finalist, Latency, Learned
 from autoprune.export.schedule import (
     Accuracy,
     AccuracyOfSplit,
@@ -22,7 +24,6 @@ from autoprune.export.schedule import (
     Costs,
     Hashes,
     KeptGroup,
-    Latency,
     Layer,
     MetricReference,
     ModelReference,
@@ -30,6 +31,7 @@ from autoprune.export.schedule import (
     Schedule,
 )
 from autoprune.jobs.planning import Plan
+from autoprune.jobs.race import ranked
 from autoprune.jobs.summary import layers_of, summarise_job, trial_rows
 from autoprune.spec import IN_MEMORY, JobSpec
 from autoprune.trials.records import FinalistRecord, JobRecord, Json
@@ -105,7 +107,7 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
         runtime=context.runtime,
         batch=context.batch,
         threads=context.threads,
-        latency=_latency(job, chosen),
+        latency=_latency(job, chosen, context.device.processor),
         costs=Costs(
             macs=(job.base["macs"], chosen.predicted["macs"]),
             params=(job.base["params"], chosen.predicted["params"]),
@@ -113,6 +115,8 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
         accuracy=_accuracy(job.results["final"]),
         score=chosen.result.score if chosen.result else None,
         metric=MetricReference(**what["metric"]),
+        finalists=tuple(map(_finalist, ranked_finalists(store, job))),
+        learned=Learned(**job.results["learned"]) if "learned" in job.results else None,
         provenance=_provenance(store, job, spec, chosen),
         hashes=Hashes(
             base_weights=what["weights"],
@@ -143,14 +147,33 @@ def _budget(job: JobRecord, spec: JobSpec) -> Budget:
     )
 
 
-def _latency(job: JobRecord, chosen: FinalistRecord) -> Latency:
+def _latency(job: JobRecord, chosen: FinalistRecord, processor: str) -> Latency:
     found = job.results["chosen"]
     return Latency(
         base_s=job.base["measured_latency_s"],
         predicted_s=chosen.predicted["latency_s"],
         measured_s=found.get("latency_s"),
         measured_ratio=found.get("ratio"),
+        measured_on=found.get("measured_on", processor if "ratio" in found else None),
         status=found["status"],
+    )
+
+
+def ranked_finalists(store: TrialStore, job: JobRecord) -> list[FinalistRecord]:
+    """Every finalist with a score, best first; then those that only measuring asked for."""
+    every = store.finalists(job.id)
+    order = ranked(every, Metric(**job.what["metric"]))
+    slots = {finalist.slot for finalist in order}
+    extra = [f for f in every if f.slot not in slots and f.result and f.result.score is not None]
+    return [*order, *extra]
+
+
+def _finalist(finalist: FinalistRecord) -> Finalist:
+    return Finalist(
+        origin=finalist.origin,
+        score=finalist.result.score if finalist.result else None,
+        predicted_s=finalist.predicted["latency_s"],
+        measured_s=(finalist.measured or {}).get("latency_s"),
     )
 
 
@@ -176,7 +199,7 @@ def _provenance(
         autoprune_version=version("autoprune"),
         environment=job.environment,
         created=job.created,
-        command=command_of(spec, job.what["table"]),
+        command=command_of(spec, job.what["table"], job.what["calibration"]),
     )
 
 
@@ -191,11 +214,11 @@ _OPTIONS = {
     "finetune_learning_rate", "train_threads", "db",
 }  # fmt: skip
 """Fields with an option of their own; the others are given with --set."""
-_HOW = {"table", "workers", "executor", "address", "artifacts", "out", "unmeasured"}
-"""Fields that change no digest, and the table, which is named by its hash."""
+_HOW = {"table", "calibration", "workers", "executor", "address", "artifacts", "out", "unmeasured"}
+"""Fields that change no digest, and the table and its calibration, which are named by hash."""
 
 
-def command_of(spec: JobSpec, table: str) -> str:
+def command_of(spec: JobSpec, table: str, calibration: str) -> str:
     """The command line that repeats a search; fields at their defaults are left out."""
     if IN_MEMORY in (spec.model, spec.data):
         return "autoprune.search(...) from Python, with the same model and loaders"
@@ -207,4 +230,5 @@ def command_of(spec: JobSpec, table: str) -> str:
             words += [f"--{field.replace('_', '-')}", str(value)]
         elif field not in {*_HOW, "budget"}:
             words += ["--set", f"{field}={json.dumps(value)}"]
-    return shlex.join([*words, "--table", table[:16], *(["--unmeasured"] * spec.unmeasured)])
+    words += ["--table", table[:16], "--calibration", calibration[:16]]
+    return shlex.join([*words, *(["--unmeasured"] * spec.unmeasured)])

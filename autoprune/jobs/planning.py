@@ -19,10 +19,10 @@ from autoprune.pruning.criteria import unit_norms
 from autoprune.spec import JobSpec
 from autoprune.trials.records import Json
 from searchers.base import Searcher
-from searchers.contract import FloatArray, Group, LayerTraits, Problem
+from searchers.contract import FloatArray, Group, LayerTraits, Load, Problem
 from searchers.registry import make
 
-WHAT_VERSION = 1
+WHAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,14 @@ class Plan:
         return make(
             self.spec.searcher, self.problem, seed=self.spec.seed, **self.spec.searcher_options
         )
+
+    def rung(self, fraction: float) -> Load:
+        """The load that is 1 where the latency is this fraction of its budget as predicted.
+
+        Bounds on MACs and parameters are exact: they hold whatever the fraction.
+        """
+        bounds = {k: v * fraction if k == "latency" else v for k, v in self.limits.items()}
+        return _load(self.cost, bounds)
 
     def predict(self, schedules: Sequence[tuple[int, ...]]) -> list[Json]:
         """Latency in seconds, MACs and parameters of each schedule, by the cost model."""
@@ -149,19 +157,24 @@ def make_plan(spec: JobSpec, subject: Subject, priced: PricedTable) -> Plan:
 
 
 def _problem(spec: JobSpec, subject: Subject, cost: CostModel, aims: dict[str, float]) -> Problem:
-    costs = _costs(cost)
-
-    def load(widths: FloatArray) -> FloatArray:
-        parts = [costs[kind](widths) / aim for kind, aim in aims.items()]
-        worst: FloatArray = np.max(np.stack(parts), axis=0)
-        return worst
-
     norms = unit_norms(subject.model.state_dict(), subject.space)
     groups = tuple(
         Group(g.name, g.units, g.choices, norms.get(g.name), _traits(subject, g.producers[0]))
         for g in subject.space.groups
     )
-    return Problem(groups, load, spec.trials)
+    return Problem(groups, _load(cost, aims), spec.trials)
+
+
+def _load(cost: CostModel, bounds: Mapping[str, float]) -> Load:
+    """The largest of cost / bound."""
+    costs = _costs(cost)
+
+    def load(widths: FloatArray) -> FloatArray:
+        parts = [costs[kind](widths) / bound for kind, bound in bounds.items()]
+        worst: FloatArray = np.max(np.stack(parts), axis=0)
+        return worst
+
+    return load
 
 
 def _traits(subject: Subject, layer: str) -> LayerTraits:

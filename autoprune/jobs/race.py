@@ -1,8 +1,9 @@
-"""Finalists: longer scores of the best schedules, and a ladder of cheaper ones below the winner.
+"""Finalists: longer scores of the best schedules, and a ladder of widths around the winner.
 
 The race rescored from the base weights at one fidelity puts all searchers on one footing. The
-ladder is there because a prediction is not a measurement: when the winner misses the budget on the
-device, the best rung that meets it is taken, and its score is known already.
+search aims below the budget by the calibration's margin, so the ladder leads from the whole budget,
+where the winner is widened, down to where it is narrowed. A prediction is not a measurement: the
+best rung that meets the budget on the device is taken, and its score is known already.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from autoprune.evaluation.contract import Metric
 from autoprune.jobs.context import SearchContext
 from autoprune.jobs.evaluations import Evaluations, Task
 from autoprune.trials.records import FinalistRecord, TrialRecord
-from searchers.projection import project
+from searchers.contract import ProblemError
+from searchers.projection import project, widen
 
 RACERS = 5
-LADDER = (0.98, 0.96, 0.94, 0.92)
+LADDER = (1.0, 0.98, 0.96, 0.94, 0.92)
+"""Fractions of the budget, as predicted."""
 EXTRA = "extra"
-EXTRA_RUNGS = (0.88, 0.84, 0.80, 0.75, 0.70, 0.60, 0.50)
-"""Tried after the digest is final, only where measuring rejects every finalist."""
+"""Origin of rungs that measuring asks for, after the digest is final."""
 
 
 def ranked(finalists: Sequence[FinalistRecord], metric: Metric) -> list[FinalistRecord]:
@@ -43,33 +45,45 @@ def run_race(context: SearchContext, evaluations: Evaluations) -> list[FinalistR
         store.save_finalists(context.lease, finalists)
     finalists = _score(context, evaluations, finalists)
     if not any(f.origin.startswith("ladder") for f in finalists):
-        rungs = rungs_below(context, _winner(context, finalists), LADDER, finalists)
+        rungs = rungs_of(context, _winner(context, finalists), LADDER, finalists)
         store.save_finalists(context.lease, rungs)
         finalists = [*finalists, *_score(context, evaluations, rungs)]
     return ranked(finalists, context.metric)
 
 
-def rungs_below(
+def rungs_of(
     context: SearchContext,
     winner: FinalistRecord,
-    limits: Sequence[float],
+    fractions: Sequence[float],
     known: Sequence[FinalistRecord],
     origin: str = "ladder",
 ) -> list[FinalistRecord]:
-    """The winner projected to fractions of the budget, without schedules already known."""
+    """The winner at fractions of the budget, without schedules already known.
+
+    Args:
+        fractions: of the latency budget as predicted, descending.
+        known: finalists there are; slots go on after theirs.
+    """
     seen = {finalist.widths for finalist in known}
-    floor = float(context.problem.loads(context.problem.floor)[0])
     first = 1 + max(finalist.slot for finalist in known)
     rungs: list[FinalistRecord] = []
-    for limit in limits:
-        if limit < floor:
-            break
-        widths = project(context.problem, winner.widths, limit)
-        if widths not in seen:
+    for fraction in fractions:
+        widths = _at(context, winner.widths, fraction)
+        if widths is not None and widths not in seen:
             seen.add(widths)
             slot = first + len(rungs)
-            rungs.append(_finalist(context, slot, f"{origin} {limit:.0%}", winner.trial, widths))
+            rungs.append(_finalist(context, slot, f"{origin} {fraction:.0%}", winner.trial, widths))
     return rungs
+
+
+def _at(context: SearchContext, widths: tuple[int, ...], fraction: float) -> tuple[int, ...] | None:
+    """The schedule narrowed or widened to a fraction of the budget; None below the floor."""
+    try:
+        problem = replace(context.problem, load=context.rung(fraction))
+    except ProblemError:
+        return None
+    fits = bool(problem.feasible(widths)[0])
+    return widen(problem, widths) if fits else project(problem, widths)
 
 
 def score_one(

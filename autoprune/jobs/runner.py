@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from autoprune.jobs.context import SearchContext
+from autoprune.jobs.choosing import Choice
+from autoprune.jobs.context import Progress, SearchContext
 from autoprune.jobs.evaluations import Evaluations
-from autoprune.jobs.measuring import Bench, first_that_fits, measure_ranked, none_fits
-from autoprune.jobs.race import EXTRA, EXTRA_RUNGS, run_race, rungs_below, score_one
+from autoprune.jobs.measuring import Bench
+from autoprune.jobs.race import run_race
 from autoprune.jobs.trial_loop import TrialLoop
 from autoprune.trials.records import FinalistRecord, Json
 
@@ -26,16 +27,26 @@ class Finetuner(Protocol):
         ...
 
 
+class Learner(Protocol):
+    """What a job's measurements say of the calibration it was planned with."""
+
+    def learn(self, measured: Sequence[FinalistRecord], progress: Progress) -> Json | None:
+        """What was learned, as the export records it; None where there was nothing to learn."""
+        ...
+
+
 @dataclass(frozen=True)
 class LaterStages:
     """What comes after the race.
 
     Args:
         bench: None when the device is not at hand: the export is marked ``predicted``.
+        learner: None where measurements are of no use to a later job.
     """
 
     bench: Callable[[], Bench] | None
     finetuner: Finetuner
+    learner: Learner | None = None
 
 
 def run_search_and_race(context: SearchContext) -> list[FinalistRecord]:
@@ -60,8 +71,9 @@ def run_job(context: SearchContext, stages: LaterStages) -> None:
     results = dict(context.store.job(context.job.id).results)
     if "chosen" not in results:
         context.progress("stage", {"stage": "measure"})
-        results["chosen"] = _choose(context, stages, ranking)
-        _enter(context, "finetune", {"chosen": results["chosen"]})
+        found = _choose(context, stages, ranking)
+        results.update(found)
+        _enter(context, "finetune", found)
     if "final" not in results:
         context.progress("stage", {"stage": "finetune"})
         chosen = _finalist(context, results["chosen"]["slot"])
@@ -71,36 +83,17 @@ def run_job(context: SearchContext, stages: LaterStages) -> None:
 
 
 def _choose(context: SearchContext, stages: LaterStages, ranking: list[FinalistRecord]) -> Json:
+    """Results ``chosen`` and ``learned``; without the device, the best within the search's aim."""
     if stages.bench is None:
-        return {"slot": ranking[0].slot, "status": "predicted"}
-    context.executor.close()  # local workers would disturb the measurement
-    bench = stages.bench()
-    measured = measure_ranked(bench, ranking, context.progress)
-    for finalist in measured:
-        context.store.measure_finalist(context.lease, finalist.slot, finalist.measured or {})
-    chosen = first_that_fits(measured)
-    if chosen is None:
-        chosen = _extra_rung(context, bench, measured)
-    return {"slot": chosen.slot, "status": "measured", **(chosen.measured or {})}
-
-
-def _extra_rung(
-    context: SearchContext, bench: Bench, tried: list[FinalistRecord]
-) -> FinalistRecord:
-    """Below the ladder, one rung at a time; scored only once it fits."""
-    for limit in EXTRA_RUNGS:
-        known = [*context.store.finalists(context.job.id), *tried]
-        for rung in rungs_below(context, tried[0], [limit], known, EXTRA):
-            measured = measure_ranked(bench, [rung], context.progress)
-            tried.extend(measured)
-            if first_that_fits(measured) is None:
-                continue
-            chosen = score_one(context, Evaluations(context), measured[0])
-            if chosen.result is None or chosen.result.score is None:
-                continue
-            context.store.save_finalists(context.lease, [chosen])
-            return chosen
-    raise none_fits(bench, tried)
+        aimed = context.problem.feasible([finalist.widths for finalist in ranking])
+        within = (f for f, fits in zip(ranking, aimed, strict=True) if fits)
+        best = next(within, ranking[0])
+        return {"chosen": {"slot": best.slot, "status": "predicted"}}
+    choice = Choice(context, stages.bench())
+    chosen = choice.make(ranking)
+    found: Json = {"chosen": {"slot": chosen.slot, "status": "measured", **(chosen.measured or {})}}
+    learned = stages.learner and stages.learner.learn(choice.measured, context.progress)
+    return {**found, "learned": learned} if learned else found
 
 
 def _finalist(context: SearchContext, slot: int) -> FinalistRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,10 +32,15 @@ from latency_tables.table import Entry, Table, TableContext
 
 @dataclass(frozen=True)
 class PricedTable:
-    """A sealed table with the calibration that makes its sums a network's latency."""
+    """A sealed table with the calibration that makes its sums a network's latency.
+
+    Args:
+        newest_of: how many calibrations there are for the network, where the newest was taken.
+    """
 
     table: Table
     calibration: Calibration
+    newest_of: int | None = None
 
     @property
     def base_s(self) -> float:
@@ -44,6 +50,13 @@ class PricedTable:
     def describe(self) -> str:
         """One line on how far its predictions can be trusted."""
         return self.calibration.describe().partition(": ")[2]
+
+    def describe_choice(self) -> str:
+        """The same, with which calibration it is where there were several to take."""
+        said = f"calibration {self.calibration.hash[:12]}"
+        if self.newest_of is not None and self.newest_of > 1:
+            said += f", the newest of {self.newest_of} (--calibration takes another)"
+        return f"{said}: {self.describe()}"
 
     @property
     def is_of_this_device(self) -> bool:
@@ -58,13 +71,19 @@ def obtain(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progre
     else:
         table = _newest(spec, subject, tables) or measure_table(spec, subject, tables, progress)
     _check_fits(spec, subject, table)
-    return with_calibration(subject, table, tables, progress)
+    return with_calibration(subject, table, tables, progress, pinned_to=spec.calibration)
 
 
-def from_file(spec: JobSpec, subject: Subject) -> PricedTable | None:
+def from_file(
+    spec: JobSpec, subject: Subject, tables: TableStore | None = None
+) -> PricedTable | None:
     """The table and calibration in the file the job names; None where there is more to do.
 
-    Nothing is stored, so that a job can be refused without a trace.
+    Nothing is stored, so that a job can be refused without a trace. The newest calibration counts:
+    where the database holds the file's, its own newest, which was learned after that one.
+
+    Args:
+        tables: of the database, where there is one.
 
     Raises:
         TableFileError: the file is no table, or was altered.
@@ -74,8 +93,33 @@ def from_file(spec: JobSpec, subject: Subject) -> PricedTable | None:
         return None
     table, calibrations = load(Path(spec.table).expanduser())
     _check_fits(spec, subject, table)
-    fitting = [item for item in calibrations if item.network == subject.structure]
-    return PricedTable(table, fitting[-1]) if fitting else None
+    known = _stored_calibrations(table, subject, tables)  # newest first
+    seen = {item.hash for item in known}
+    of_file = [item for item in reversed(calibrations) if item.network == subject.structure]
+    return _choose([*(c for c in of_file if c.hash not in seen), *known], table, spec.calibration)
+
+
+def _stored_calibrations(
+    table: Table, subject: Subject, tables: TableStore | None
+) -> list[Calibration]:
+    stored = [] if tables is None else tables.calibrations(table.hash, subject.structure)
+    return [Calibration.from_json(item.document) for item in stored]
+
+
+def _choose(
+    calibrations: Sequence[Calibration], table: Table, wanted: str | None
+) -> PricedTable | None:
+    """The newest, which is the first, or the one whose hash starts as wanted."""
+    if wanted is None:
+        return PricedTable(table, calibrations[0], len(calibrations)) if calibrations else None
+    named = [item for item in calibrations if wanted and item.hash.startswith(wanted.lower())]
+    if len(named) == 1:
+        return PricedTable(table, named[0])
+    there_is = ", ".join(item.hash[:12] for item in calibrations) or "none"
+    raise TableError(
+        f"{wanted!r} names {len(named)} calibrations of table {table.hash[:12]} for this network, "
+        f"expected one; there is: {there_is}"
+    )
 
 
 def keep(priced: PricedTable, tables: TableStore) -> None:
@@ -199,16 +243,24 @@ def _check_fits(spec: JobSpec, subject: Subject, table: Table) -> None:
 
 
 def with_calibration(
-    subject: Subject, table: Table, tables: TableStore, progress: Progress, *, again: bool = False
+    subject: Subject,
+    table: Table,
+    tables: TableStore,
+    progress: Progress,
+    *,
+    again: bool = False,
+    pinned_to: str | None = None,
 ) -> PricedTable:
     """The table with its newest calibration for this network, measured now where there is none.
 
     Args:
         again: measure a new one whatever there is.
+        pinned_to: the start of one calibration's hash, to be taken instead of the newest.
     """
-    stored = [] if again else tables.calibrations(table.hash, subject.structure)
-    if stored:
-        return PricedTable(table, Calibration.from_json(stored[0].document))
+    stored = [] if again else _stored_calibrations(table, subject, tables)
+    priced = _choose(stored, table, pinned_to)
+    if priced is not None:
+        return priced
     if table.context.device.digest != this_device().digest:
         raise TableError(
             f"table {table.hash[:12]} was measured on another device "

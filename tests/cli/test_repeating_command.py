@@ -39,10 +39,11 @@ def test_the_command_gives_the_spec_back(tmp_path: Path, submitted: list[JobSpec
             "fidelity": {"momentum": 0.5, "recalibration_batches": 50, "steps": 3},
             "db": str(tmp_path / "jobs.db"),
             "table": "0123456789abcdef",
+            "calibration": "fedcba9876543210",
             "unmeasured": True,
         }
     )
-    words = shlex.split(command_of(spec, "0123456789abcdef0000"))
+    words = shlex.split(command_of(spec, "0123456789abcdef0000", "fedcba98765432100000"))
     assert words[0] == "autoprune"
     run_program(*words[1:], folder=tmp_path)
     assert submitted == [spec]

@@ -132,8 +132,8 @@ def test_an_edited_schedule_is_noticed(bundle: Path) -> None:
 
 
 def test_a_newer_format_asks_for_a_newer_autoprune(bundle: Path) -> None:
-    _edit(bundle, version=2, unheard_of=True)
-    with pytest.raises(InputError, match=r"version 2.*reads up to 1.*newer autoprune"):
+    _edit(bundle, version=3, unheard_of=True)
+    with pytest.raises(InputError, match=r"version 3.*reads up to 2.*newer autoprune"):
         load(bundle, model=SmallResNet)
 
 

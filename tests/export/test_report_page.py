@@ -108,7 +108,7 @@ def test_text_of_the_user_cannot_become_markup(case: Case, rows: list[TrialRow])
 def test_a_job_without_scores_still_has_a_report(case: Case) -> None:
     page = _parse(render_report(case.schedule(), []))
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
-    assert ids == ["chart-layers"]
+    assert ids == ["chart-layers", "trials"]
 
 
 def test_without_a_test_split_the_validation_accuracy_is_shown(case: Case) -> None:

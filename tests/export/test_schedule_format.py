@@ -27,7 +27,7 @@ def test_a_written_schedule_validates_against_the_schema(written: Path) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("version", 2), ("format", "other"), ("layers", {"conv1": {}}), ("extra", 1)],
+    [("version", 3), ("format", "other"), ("layers", {"conv1": {}}), ("extra", 1)],
 )
 def test_the_schema_refuses_what_the_models_refuse(
     written: Path, field: str, value: object

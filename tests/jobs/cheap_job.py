@@ -30,6 +30,8 @@ from searchers.testing import sample_problem
 
 FIDELITY = Fidelity(steps=1)
 RACE = Fidelity(steps=2)
+MARGIN = 0.05
+"""The search aims so much below the budget."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,11 @@ def make_problem(trials: int) -> Problem:
     return sample_problem(6, trials)
 
 
+def predicted_s(problem: Problem, widths: tuple[int, ...]) -> float:
+    """Seconds, under a budget of one second."""
+    return float(problem.loads(np.array(widths))[0]) * (1 - MARGIN)
+
+
 def executor_of(recipe: Recipe, workers: int) -> Executor:
     if workers == 1:
         return InlineExecutor(recipe)
@@ -138,7 +145,7 @@ def context_of(store: TrialStore, lease: Lease, executor: Executor) -> SearchCon
     problem = make_problem(record.what["trials"])
 
     def predict(schedules: Sequence[tuple[int, ...]]) -> list[Json]:
-        return [{"latency_s": float(s)} for s in problem.loads(np.array(schedules))]
+        return [{"latency_s": predicted_s(problem, widths)} for widths in schedules]
 
     return SearchContext(
         store=store,
@@ -146,6 +153,7 @@ def context_of(store: TrialStore, lease: Lease, executor: Executor) -> SearchCon
         lease=lease,
         groups=tuple(group.name for group in problem.groups),
         problem=problem,
+        rung=lambda fraction: lambda widths: problem.load(widths) * (1 - MARGIN) / fraction,
         make_searcher=lambda: make(record.what["searcher"], problem, seed=record.what["seed"]),
         lookahead=record.what["lookahead"],
         predict=predict,

@@ -13,11 +13,13 @@ from cheap_job import RACE, CheapEvaluator, CheapRecipe
 from test_trial_loop import Counting, fresh_job
 
 from autoprune.errors import BudgetInfeasibleError
-from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult
+from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Metric
 from autoprune.jobs.context import Progress, SearchContext
 from autoprune.jobs.evaluations import Evaluations, Task
 from autoprune.jobs.executors.inline import InlineExecutor
 from autoprune.jobs.executors.port import Completed
+from autoprune.jobs.executors.processes import ProcessExecutor
+from autoprune.jobs.race import ranked
 from autoprune.jobs.runner import LaterStages
 from autoprune.trials.records import FinalistRecord, Json
 
@@ -26,15 +28,26 @@ FAST = CheapRecipe(0.0)
 
 @dataclass
 class FakeBench:
-    """Measures a schedule by a function of its widths."""
+    """Measures what is predicted, times a factor; the budget is one second.
 
-    fits: Callable[[tuple[int, ...]], bool]
-    limit_s: float = 0.5
-    seen: list[tuple[int, ...]] = field(default_factory=list)
+    Args:
+        slower: factor of a schedule's latency, and whether it is measured alone.
+    """
+
+    slower: Callable[[tuple[int, ...], bool], float] = lambda widths, alone: 1.0
+    limit_s: float = 1.0
+    seen: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)
+    before: Callable[[], None] = lambda: None
 
     def measure(self, schedules: Sequence[tuple[int, ...]], progress: Progress) -> list[Json]:
-        self.seen += schedules
-        return [{"ratio": 0.5, "latency_s": 0.5, "fits": self.fits(s)} for s in schedules]
+        self.before()
+        self.seen.append(tuple(schedules))
+        found = [self._seconds(widths, len(schedules) == 1) for widths in schedules]
+        return [{"ratio": s / 2, "latency_s": s, "fits": s <= self.limit_s} for s in found]
+
+    def _seconds(self, widths: tuple[int, ...], alone: bool) -> float:
+        predicted = cheap_job.predicted_s(cheap_job.make_problem(1), widths)
+        return predicted * self.slower(widths, alone)
 
 
 @dataclass
@@ -65,23 +78,25 @@ def finalists(folder: Path, job: str) -> list[FinalistRecord]:
     return cheap_job.open_store(folder).finalists(job)
 
 
-def test_the_race_scores_the_five_best_and_rungs_below_the_winner(tmp_path: Path) -> None:
+def test_the_race_scores_the_five_best_and_a_ladder_in_terms_of_the_budget(tmp_path: Path) -> None:
     job = fresh_job(tmp_path, "legr", 40)
     cheap_job.drive(tmp_path, job, recipe=FAST)
     found = finalists(tmp_path, job)
     racers = [f for f in found if f.origin == "race"]
-    rungs = [f for f in found if f.origin.startswith("ladder")]
-    problem = cheap_job.make_problem(40)
     trials = cheap_job.open_store(tmp_path).trials(job)
     best = sorted(
         {t.widths: t.result.score for t in trials if t.result}.items(), key=lambda i: i[1]
     )
     assert [f.widths for f in racers] == [widths for widths, _ in best[:5]]
-    assert rungs
-    for rung in rungs:
-        limit = float(rung.origin.split()[1].rstrip("%")) / 100
-        assert problem.loads(rung.widths)[0] <= limit
     assert len({f.widths for f in found}) == len(found)
+    rungs = {f.origin: f for f in found if f.origin.startswith("ladder")}
+    for origin, rung in rungs.items():
+        fraction = float(origin.split()[1].rstrip("%")) / 100
+        assert fraction - 0.05 < rung.predicted["latency_s"] <= fraction
+    winner = min(racers, key=lambda f: f.result.score)  # type: ignore[union-attr]
+    whole = rungs["ladder 100%"]
+    assert whole.predicted["latency_s"] > 1 - cheap_job.MARGIN > winner.predicted["latency_s"]
+    assert all(w >= n for w, n in zip(whole.widths, winner.widths, strict=True))
 
 
 def test_a_metric_to_be_maximised_turns_every_ranking_round(tmp_path: Path) -> None:
@@ -89,10 +104,12 @@ def test_a_metric_to_be_maximised_turns_every_ranking_round(tmp_path: Path) -> N
     store = cheap_job.open_store(tmp_path / "max")
     job = cheap_job.create(store, "random", 30, direction="maximize")
     finetuner = FakeFinetuner()
-    cheap_job.drive(
-        tmp_path / "max", job, recipe=FAST, stages=stages_of(FakeBench(lambda w: True), finetuner)
-    )
-    scores = [f.result.score for f in store.finalists(job) if f.result is not None]
+    cheap_job.drive(tmp_path / "max", job, recipe=FAST, stages=stages_of(FakeBench(), finetuner))
+    scores = [
+        f.result.score
+        for f in store.finalists(job)
+        if f.result is not None and 0.95 <= f.predicted["latency_s"] <= 1.0
+    ]
     (chosen,) = finetuner.chosen
     assert chosen.result is not None
     assert chosen.result.score == max(score for score in scores if score is not None)
@@ -102,54 +119,112 @@ def test_a_metric_to_be_maximised_turns_every_ranking_round(tmp_path: Path) -> N
     assert len(better) <= 4
 
 
-def test_the_best_that_fits_is_chosen(tmp_path: Path) -> None:
+def by_rank(folder: Path, job: str) -> list[FinalistRecord]:
+    return ranked(finalists(folder, job), Metric("loss", "minimize"))
+
+
+def test_the_best_score_that_fits_and_uses_the_budget_is_chosen(tmp_path: Path) -> None:
     job = fresh_job(tmp_path, "legr", 30)
-    too_slow: set[tuple[int, ...]] = set()
-
-    def fits(widths: tuple[int, ...]) -> bool:
-        if len(too_slow) < 2:
-            too_slow.add(widths)
-        return widths not in too_slow
-
     finetuner = FakeFinetuner()
-    cheap_job.drive(tmp_path, job, recipe=FAST, stages=stages_of(FakeBench(fits), finetuner))
-    order = sorted((f.result.score, f.slot) for f in finalists(tmp_path, job) if f.result)
-    assert finetuner.chosen[0].slot == order[2][1]
+    stages = stages_of(FakeBench(), finetuner)
+    cheap_job.drive(tmp_path, job, recipe=FAST, stages=stages)
+    used = [f.slot for f in by_rank(tmp_path, job) if 0.95 <= f.predicted["latency_s"] <= 1.0]
+    assert finetuner.chosen[0].slot == used[0]
     assert finetuner.cleaned == 1
 
 
-def test_below_the_ladder_further_rungs_are_measured_and_the_digest_stays(tmp_path: Path) -> None:
+def test_a_faster_device_than_predicted_leaves_no_more_than_5_percent_unused(
+    tmp_path: Path,
+) -> None:
+    job = fresh_job(tmp_path, "legr", 30)
+    finetuner = FakeFinetuner()
+    stages = stages_of(FakeBench(lambda widths, alone: 0.9), finetuner)
+    cheap_job.drive(tmp_path, job, recipe=FAST, stages=stages)
+    (chosen,) = finetuner.chosen
+    assert chosen.origin.startswith("extra")
+    assert chosen.measured is not None
+    assert 0.95 <= chosen.measured["latency_s"] <= 1.0
+
+
+def test_what_does_not_fit_again_alone_gives_way_to_the_next(tmp_path: Path) -> None:
+    job = fresh_job(tmp_path, "legr", 30)
+    refused: list[tuple[int, ...]] = []
+
+    def slower(widths: tuple[int, ...], alone: bool) -> float:
+        if alone and not refused:
+            refused.append(widths)
+        return 1.2 if alone and widths in refused else 1.0
+
+    finetuner = FakeFinetuner()
+    cheap_job.drive(tmp_path, job, recipe=FAST, stages=stages_of(FakeBench(slower), finetuner))
+    used = [f for f in by_rank(tmp_path, job) if 0.95 <= f.predicted["latency_s"] <= 1.0]
+    assert used[0].widths == refused[0]
+    assert used[0].measured is not None
+    assert not used[0].measured["fits"]
+    assert finetuner.chosen[0].slot == used[1].slot
+
+
+def test_a_slower_device_gets_further_rungs_and_the_digest_stays(tmp_path: Path) -> None:
     plain = fresh_job(tmp_path / "plain", "legr", 30)
     expected = cheap_job.drive(tmp_path / "plain", plain, recipe=FAST)
     job = fresh_job(tmp_path / "slow", "legr", 30)
-    problem = cheap_job.make_problem(30)
-    bench = FakeBench(lambda widths: bool(problem.loads(widths)[0] <= 0.85))
+    bench = FakeBench(lambda widths, alone: 1.15)
     finetuner = FakeFinetuner()
     found = cheap_job.drive(tmp_path / "slow", job, recipe=FAST, stages=stages_of(bench, finetuner))
     assert found == expected
     (chosen,) = finetuner.chosen
     assert chosen.origin.startswith("extra")
     assert chosen.result is not None
+    assert chosen.measured is not None
+    assert 0.9 <= chosen.measured["latency_s"] <= 1.0
     slots = [f.slot for f in finalists(tmp_path / "slow", job)]
     assert len(set(slots)) == len(slots)
 
 
 def test_a_budget_that_no_network_meets_when_measured_says_so(tmp_path: Path) -> None:
     job = fresh_job(tmp_path, "legr", 20)
-    stages = stages_of(FakeBench(lambda widths: False), FakeFinetuner())
+    stages = stages_of(FakeBench(lambda widths, alone: 1e3), FakeFinetuner())
     with pytest.raises(BudgetInfeasibleError, match="no finalist meets the budget when measured"):
         cheap_job.drive(tmp_path, job, recipe=FAST, stages=stages)
+
+
+def test_no_worker_is_alive_while_networks_are_measured(tmp_path: Path) -> None:
+    job = fresh_job(tmp_path, "legr", 20)
+    executor = ProcessExecutor(FAST, 2, start_method="fork")
+    seen: list[list[int]] = []
+    started: list[list[int]] = []
+
+    def before() -> None:
+        seen.append(executor.pids)
+
+    submit = executor.submit
+
+    def note(ticket: str, request: EvaluationRequest) -> None:
+        submit(ticket, request)
+        started.append(executor.pids)
+
+    executor.submit = note  # type: ignore[method-assign]
+    bench = FakeBench(lambda widths, alone: 1.15, before=before)
+    stages = stages_of(bench, FakeFinetuner())
+    cheap_job.drive(tmp_path, job, executor=executor, stages=stages)
+    assert started[0]
+    assert len(seen) >= 2
+    assert not any(seen)
 
 
 def test_without_the_device_the_winner_is_taken_as_predicted(tmp_path: Path) -> None:
     job = fresh_job(tmp_path, "legr", 20)
     cheap_job.drive(tmp_path, job, recipe=FAST, stages=stages_of(None, FakeFinetuner()))
-    assert cheap_job.open_store(tmp_path).job(job).results["chosen"]["status"] == "predicted"
+    chosen = cheap_job.open_store(tmp_path).job(job).results["chosen"]
+    assert chosen["status"] == "predicted"
+    aim = 1 - cheap_job.MARGIN + 1e-9
+    aimed = [f.slot for f in by_rank(tmp_path, job) if f.predicted["latency_s"] <= aim]
+    assert chosen["slot"] == aimed[0]
 
 
 def test_a_stop_in_the_finetune_measures_nothing_again(tmp_path: Path) -> None:
     job = fresh_job(tmp_path, "legr", 20)
-    bench, finetuner = FakeBench(lambda widths: True), FakeFinetuner(stop=True)
+    bench, finetuner = FakeBench(), FakeFinetuner(stop=True)
     with pytest.raises(KeyboardInterrupt):
         cheap_job.drive(tmp_path, job, recipe=FAST, stages=stages_of(bench, finetuner))
     measured = len(bench.seen)
@@ -197,7 +272,7 @@ def test_finalists_that_fail_leave_the_race_to_the_others(tmp_path: Path) -> Non
         tmp_path,
         job,
         executor=InlineExecutor(FailsInTheRace()),
-        stages=stages_of(FakeBench(lambda widths: True), finetuner),
+        stages=stages_of(FakeBench(), finetuner),
     )
     assert finetuner.chosen[0].slot == 2
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from searchers import Group, Problem, ProblemError, project
-from searchers.projection import nearest, shrink_path
+from searchers import Group, MisuseError, Problem, ProblemError, project
+from searchers.projection import nearest, shrink_path, widen
 from searchers.testing import sample_problem
 
 PROBLEMS = [
@@ -111,3 +111,54 @@ def test_shrink_path_can_start_from_the_full_network() -> None:
     path = shrink_path(problem.groups, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], largest=np.inf)
     assert np.array_equal(path[0], problem.full)
     assert np.array_equal(path[-1], problem.floor)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(range(len(PROBLEMS))),
+    st.lists(st.floats(1.0, 64.0), min_size=6, max_size=6),
+    st.sampled_from([1.1, 1.0, 0.94]),
+)
+def test_widening_stays_within_the_limit_and_narrows_nothing(
+    which: int, widths: list[float], limit: float
+) -> None:
+    problem = PROBLEMS[which]
+    start = project(problem, widths, 0.9 * limit)
+    answer = widen(problem, start, limit)
+    problem.check_legal(answer)
+    assert problem.loads(answer)[0] <= limit
+    assert np.all(np.array(answer) >= start)
+    assert widen(problem, start, limit) == answer
+    assert widen(problem, answer, limit) == answer
+
+
+def test_widening_uses_what_the_limit_leaves() -> None:
+    problem = sample_problem(budget=0.5)
+    start = project(problem, problem.full, 0.7)
+    answer = np.array(widen(problem, start))
+    assert problem.loads(answer)[0] > 0.95
+    for index, group in enumerate(problem.groups):
+        wider = answer.copy()
+        position = group.choices.index(int(answer[index]))
+        if position + 1 < len(group.choices):
+            wider[index] = group.choices[position + 1]
+            assert not problem.feasible(wider)[0]
+
+
+def test_widening_keeps_proportions_before_it_fills() -> None:
+    """Twice the widths fit exactly; filling one group alone would fit too."""
+    choices = tuple(range(1, 17))
+    problem = Problem(
+        (Group("a", 16, choices), Group("b", 16, choices)),
+        lambda widths: widths.sum(axis=1) / 18.0,
+        trials=1,
+    )
+    assert widen(problem, (6, 3)) == (12, 6)
+
+
+def test_what_is_over_the_limit_or_not_legal_is_not_widened() -> None:
+    problem = sample_problem(budget=0.5)
+    with pytest.raises(ProblemError, match="cannot be widened to 1: project it"):
+        widen(problem, problem.full)
+    with pytest.raises(MisuseError, match="expected 6 widths"):
+        widen(problem, [1])
