@@ -30,6 +30,7 @@ class SearchContext:
         groups: names of the groups, in the order of a schedule's widths.
         make_searcher: a fresh searcher for the job's problem, seed and options.
         predict: schedules -> what the cost model says of each (latency_s, macs, params).
+        explain: a schedule -> the time each of its groups saves, by each table.
         scope: the shared part of every evaluation key.
         race: fidelity of the finalists' scores.
     """
@@ -42,6 +43,7 @@ class SearchContext:
     make_searcher: Callable[[], Searcher]
     lookahead: int
     predict: Callable[[Sequence[tuple[int, ...]]], list[Json]]
+    explain: Callable[[tuple[int, ...]], list[Json]]
     executor: Executor
     fidelity: Fidelity
     race: Fidelity

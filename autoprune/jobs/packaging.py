@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from autoprune.budget import latency_key
 from autoprune.errors import InputError
 from autoprune.evaluation.rebuild import rebuild
 from autoprune.export.bundle import is_bundle, write_bundle
@@ -20,6 +22,7 @@ from autoprune.export.schedule import (
     AccuracyOfSplit,
     Budget,
     Costs,
+    DeviceLatency,
     Hashes,
     KeptGroup,
     Latency,
@@ -30,7 +33,7 @@ from autoprune.export.schedule import (
     Schedule,
 )
 from autoprune.jobs.planning import Plan
-from autoprune.jobs.summary import layers_of, summarise_job, trial_rows
+from autoprune.jobs.summary import devices_of, layers_of, summarise_job, trial_rows
 from autoprune.spec import IN_MEMORY, JobSpec
 from autoprune.trials.records import FinalistRecord, JobRecord, Json
 from autoprune.trials.store import TrialStore
@@ -100,12 +103,13 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
         ),
         layers={name: Layer(**layer) for name, layer in layers_of(job, chosen.widths).items()},
         groups=_groups(job, chosen),
-        budget=_budget(job, spec),
+        budget=_budget(job, plan),
         device=context.device.to_json(),
         runtime=context.runtime,
         batch=context.batch,
         threads=context.threads,
         latency=_latency(job, chosen),
+        devices=tuple(DeviceLatency(**row) for row in devices_of(job, chosen.predicted)),
         costs=Costs(
             macs=(job.base["macs"], chosen.predicted["macs"]),
             params=(job.base["params"], chosen.predicted["params"]),
@@ -113,12 +117,12 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
         accuracy=_accuracy(job.results["final"]),
         score=chosen.result.score if chosen.result else None,
         metric=MetricReference(**what["metric"]),
-        provenance=_provenance(store, job, spec, chosen),
+        provenance=_provenance(store, job, plan, chosen),
         hashes=Hashes(
             base_weights=what["weights"],
             data=what["data"],
-            table=what["table"],
-            calibration=what["calibration"],
+            table=plan.priced.table.hash,
+            calibration=plan.priced.calibration.hash,
         ),
     )
 
@@ -131,12 +135,12 @@ def _groups(job: JobRecord, chosen: FinalistRecord) -> dict[str, KeptGroup]:
     }
 
 
-def _budget(job: JobRecord, spec: JobSpec) -> Budget:
-    limits = job.what["limits"]
-    fraction = next((b.fraction for b in spec.bounds if b.kind == "latency"), None)
+def _budget(job: JobRecord, plan: Plan) -> Budget:
+    limits, latency = job.what["limits"], latency_key(plan.primary)
+    fraction = next((b.fraction for b in plan.spec.bounds if b.key == latency), None)
     return Budget(
         given=tuple(job.how["budget"]),
-        latency_s=limits.get("latency"),
+        latency_s=limits.get(latency),
         latency_fraction=fraction,
         macs=limits.get("macs"),
         params=limits.get("params"),
@@ -163,7 +167,7 @@ def _accuracy(final: Json) -> Accuracy:
 
 
 def _provenance(
-    store: TrialStore, job: JobRecord, spec: JobSpec, chosen: FinalistRecord
+    store: TrialStore, job: JobRecord, plan: Plan, chosen: FinalistRecord
 ) -> Provenance:
     shown = summarise_job(store, job.id)
     return Provenance(
@@ -176,7 +180,9 @@ def _provenance(
         autoprune_version=version("autoprune"),
         environment=job.environment,
         created=job.created,
-        command=command_of(spec, job.what["table"]),
+        command=command_of(
+            plan.spec, {name: priced.table.hash for name, priced in plan.tables.items()}
+        ),
     )
 
 
@@ -195,8 +201,12 @@ _HOW = {"table", "workers", "executor", "address", "artifacts", "out", "unmeasur
 """Fields that change no digest, and the table, which is named by its hash."""
 
 
-def command_of(spec: JobSpec, table: str) -> str:
-    """The command line that repeats a search; fields at their defaults are left out."""
+def command_of(spec: JobSpec, tables: Mapping[str, str]) -> str:
+    """The command line that repeats a search; fields at their defaults are left out.
+
+    Args:
+        tables: their hashes by name; the only one has no name.
+    """
     if IN_MEMORY in (spec.model, spec.data):
         return "autoprune.search(...) from Python, with the same model and loaders"
     words = ["autoprune", "search"]
@@ -207,4 +217,6 @@ def command_of(spec: JobSpec, table: str) -> str:
             words += [f"--{field.replace('_', '-')}", str(value)]
         elif field not in {*_HOW, "budget"}:
             words += ["--set", f"{field}={json.dumps(value)}"]
-    return shlex.join([*words, "--table", table[:16], *(["--unmeasured"] * spec.unmeasured)])
+    for name, table in tables.items():
+        words += ["--table", f"{name}={table[:16]}" if name else table[:16]]
+    return shlex.join([*words, *(["--unmeasured"] * spec.unmeasured)])

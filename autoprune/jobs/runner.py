@@ -61,6 +61,8 @@ def run_job(context: SearchContext, stages: LaterStages) -> None:
     if "chosen" not in results:
         context.progress("stage", {"stage": "measure"})
         results["chosen"] = _choose(context, stages, ranking)
+        widths = _finalist(context, results["chosen"]["slot"]).widths
+        results["chosen"]["why"] = context.explain(widths)
         _enter(context, "finetune", {"chosen": results["chosen"]})
     if "final" not in results:
         context.progress("stage", {"stage": "finetune"})

@@ -53,8 +53,8 @@ class PricedTable:
 
 def obtain(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress) -> PricedTable:
     """The job's table and calibration; whatever is measured here is stored."""
-    if spec.table is not None:
-        table = _named(spec.table, tables)
+    if spec.only_table is not None:
+        table = _named(spec.only_table, tables)
     else:
         table = _newest(spec, subject, tables) or measure_table(spec, subject, tables, progress)
     _check_fits(spec, subject, table)
@@ -70,9 +70,9 @@ def from_file(spec: JobSpec, subject: Subject) -> PricedTable | None:
         TableFileError: the file is no table, or was altered.
         TableError: it is of another batch size, or lacks operators of this network.
     """
-    if spec.table is None or not Path(spec.table).expanduser().exists():
+    if spec.only_table is None or not Path(spec.only_table).expanduser().exists():
         return None
-    table, calibrations = load(Path(spec.table).expanduser())
+    table, calibrations = load(Path(spec.only_table).expanduser())
     _check_fits(spec, subject, table)
     fitting = [item for item in calibrations if item.network == subject.structure]
     return PricedTable(table, fitting[-1]) if fitting else None

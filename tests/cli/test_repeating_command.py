@@ -42,7 +42,7 @@ def test_the_command_gives_the_spec_back(tmp_path: Path, submitted: list[JobSpec
             "unmeasured": True,
         }
     )
-    words = shlex.split(command_of(spec, "0123456789abcdef0000"))
+    words = shlex.split(command_of(spec, {"": "0123456789abcdef0000"}))
     assert words[0] == "autoprune"
     run_program(*words[1:], folder=tmp_path)
     assert submitted == [spec]
