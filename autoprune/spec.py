@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from autoprune.budget import Bound, parse_budget
+from autoprune.budget import Bound, check_tables, parse_budget
 from autoprune.errors import InputError
 
 DEFAULT_MODEL = "autoprune:digits_cnn"
@@ -95,6 +95,8 @@ class JobSpec(_Strict):
     """One search job.
 
     Args:
+        table: file or hash; or several by name, each for the bounds of its name.
+        calibration: hash of one of the table's, in place of the newest; or several by name.
         race_steps: finetune steps of each finalist; None spends about a fifth of the compute.
         finetune_epochs: of the chosen network, at the end.
         keep_dominated: search also the widths that a wider one of their group is as fast as.
@@ -105,8 +107,8 @@ class JobSpec(_Strict):
     weights: Annotated[str | None, BeforeValidator(_absolute)] = None
     data: str = DEFAULT_DATA
     budget: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ("50%",)
-    table: str | None = None
-    calibration: str | None = None
+    table: str | Annotated[dict[str, str], Field(min_length=1)] | None = None
+    calibration: str | Annotated[dict[str, str], Field(min_length=1)] | None = None
     runtime: str = "onnxruntime"
     batch: int = Field(1, ge=1)
     threads: int = Field(1, ge=1)
@@ -138,6 +140,25 @@ class JobSpec(_Strict):
     def bounds(self) -> tuple[Bound, ...]:
         """The budget, read."""
         return parse_budget(self.budget)
+
+    @property
+    def tables(self) -> dict[str, str | None]:
+        """The latency tables by name, in the order of the budget; the only one has no name."""
+        if not isinstance(self.table, dict):
+            return {"": self.table}
+        return {b.table: self.table[b.table] for b in self.bounds if b.table}
+
+    @property
+    def only_table(self) -> str | None:
+        """The latency table, of a spec that names no several."""
+        if isinstance(self.table, dict):
+            raise InputError(f"expected one latency table, got {', '.join(self.table)}")
+        return self.table
+
+    @property
+    def only_calibration(self) -> str | None:
+        """The calibration that is asked for, of a spec that names no several tables."""
+        return None if isinstance(self.calibration, dict) else self.calibration
 
     @property
     def is_default_job(self) -> bool:
@@ -184,7 +205,7 @@ def make_spec(values: dict[str, Any], source: str = "the job") -> JobSpec:
             else:
                 lines.append(f"{where}: {item['msg']}, got {item['input']!r}")
         raise InputError(f"{source} cannot be used: " + "; ".join(lines)) from None
-    spec.bounds  # noqa: B018 - reading the budget is its validation
+    check_tables(spec.bounds, spec.table if isinstance(spec.table, dict) else {})
     return spec
 
 

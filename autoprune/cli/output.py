@@ -60,6 +60,8 @@ def print_job(shown: Json, bundle: dict[str, str] | None = None) -> None:
         ["", "before", "after search", "after finetune"],
         _before_after(base, best, final),
     )
+    if best["devices"]:
+        _print_devices(best["devices"])
     print_table(
         "keep ratio of each layer",
         ["layer", "type", "in", "out", "keep ratio"],
@@ -76,6 +78,43 @@ def print_job(shown: Json, bundle: dict[str, str] | None = None) -> None:
     )
     for name, path in (bundle or {}).items():
         results.print(f"{name}: {path}", soft_wrap=True)
+
+
+def print_savings(savings: Json) -> None:
+    """What each group of a schedule saves by one table, the most first."""
+    table = f" on {savings['table']}" if savings["table"] else ""
+    print_table(
+        f"time each group saves{table}: {milliseconds(savings['saved_s'])} in all, as predicted",
+        ["layers", "units", "saves", "share"],
+        [
+            [
+                ", ".join(group["layers"]),
+                _change([group["units"], group["width"]]),
+                milliseconds(group["saved_s"]),
+                percent(group["share"]),
+            ]
+            for group in sorted(savings["groups"], key=lambda group: -group["saved_s"])
+        ],
+    )
+
+
+def _print_devices(devices: Sequence[Json]) -> None:
+    print_table(
+        "latency on each device",
+        ["table", "processor", "runtime", "budget", "before", "after", ""],
+        [
+            [
+                row["name"],
+                row["device"]["processor"],
+                row["runtime"],
+                milliseconds(row["limit_s"]),
+                milliseconds(row["base_s"]),
+                milliseconds(row["measured_s"] or row["predicted_s"]),
+                row["status"],
+            ]
+            for row in devices
+        ],
+    )
 
 
 def _before_after(base: Json, best: Json, final: Json | None) -> list[list[str]]:

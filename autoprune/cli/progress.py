@@ -108,14 +108,12 @@ class _Screen:
             self._line(f"free channels: {line}")
 
     def _on_table_ready(self, event: dict[str, Any]) -> None:
-        self._line(f"table {event['table'][:12]}: {event['says']}")
+        name = f"{event['name']} " if event["name"] else ""
+        self._line(f"table {name}{event['table'][:12]}: {event['says']}")
 
     def _on_submitted(self, event: dict[str, Any]) -> None:
         base = event["base"]
-        limits = ", ".join(
-            milliseconds(limit) if kind == "latency" else f"{limit:,.0f} {kind}"
-            for kind, limit in event["limits"].items()
-        )
+        limits = ", ".join(_bound(key, limit) for key, limit in event["limits"].items())
         self._line(
             f"job {event['job']}: {event['groups']} groups; unpruned "
             f"{milliseconds(base['measured_latency_s'])}, accuracy {percent(base['accuracy'])}; "
@@ -154,3 +152,10 @@ class _Screen:
 
     def _on_finetune(self, event: dict[str, Any]) -> None:
         self._bar("final finetune", event["epoch"], event["epochs"])
+
+
+def _bound(key: str, limit: float) -> str:
+    kind, _, table = key.partition(":")
+    if kind != "latency":
+        return f"{limit:,.0f} {kind}"
+    return f"{milliseconds(limit)} on {table}" if table else milliseconds(limit)

@@ -11,6 +11,7 @@ import typer
 import yaml
 
 from autoprune import composition
+from autoprune.budget import parse_tables
 from autoprune.cli.options import AsJson, Out
 from autoprune.cli.output import print_job, print_json, say
 from autoprune.cli.progress import shown_progress
@@ -46,7 +47,11 @@ def search(
     ] = None,
     budget: Annotated[
         list[str] | None,
-        _option("--budget", help="50%, 8ms, macs=20M, params=50%; may be given several times."),
+        _option(
+            "--budget",
+            help="50%, 8ms, macs=20M, params=50%, or NAME=8ms by the table of that name; may be "
+            "given several times.",
+        ),
     ] = None,
     searcher: Annotated[
         Text, _option("--searcher", help="amc, legr, netadapt, tpe, random or uniform.")
@@ -62,10 +67,18 @@ def search(
     ] = None,
     threads: Annotated[Int, _option("--threads", help="Threads of an inference.")] = None,
     table: Annotated[
-        Text, _option("--table", help="File or hash of a measured latency table.")
+        list[str] | None,
+        _option(
+            "--table",
+            help="File or hash of a measured latency table; NAME=TABLE for each of several.",
+        ),
     ] = None,
     calibration: Annotated[
-        Text, _option("--calibration", help="Hash of one of the table's (default: the newest).")
+        list[str] | None,
+        _option(
+            "--calibration",
+            help="Hash of one of the table's (default: the newest); NAME=HASH for each of several.",
+        ),
     ] = None,
     criterion: Annotated[
         Text, _option("--criterion", help="What ranks the channels of a group.")
@@ -188,6 +201,9 @@ def bundle_folder(spec: JobSpec, job: str) -> Path:
 def _overrides(given: dict[str, Any]) -> dict[str, Any]:
     """The command line's options as fields of the spec."""
     given.pop("as_json", None)
+    for field in ("table", "calibration"):
+        if field in given:
+            given[field] = parse_tables(given[field])
     fidelity = {
         field: given.pop(field)
         for field in ("steps", "batch_size", "learning_rate", "validation_images", "teacher")

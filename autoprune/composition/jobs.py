@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
 
+from autoprune.budget import latency_key
 from autoprune.composition.stores import Stores, open_stores
+from autoprune.composition.unpruned import check_subject, describe_base
 from autoprune.errors import (
     AutopruneError,
     EnvironmentMismatchError,
@@ -19,41 +19,30 @@ from autoprune.errors import (
     LeaseLostError,
     StorageError,
 )
-from autoprune.evaluation.base import leakage_warning, score_base
 from autoprune.evaluation.checkpoint import pack, unpack
-from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.environment import environment_fingerprint, set_training_threads
 from autoprune.evaluation.recipe import EvaluatorRecipe
 from autoprune.evaluation.training import TrainingPlan
 from autoprune.jobs.admission import admit, stored_tables
 from autoprune.jobs.context import Progress, SearchContext, silent
+from autoprune.jobs.devices import check_device, keep_all, obtain_all, pinned_all, primary_of
 from autoprune.jobs.executors.inline import InlineExecutor
 from autoprune.jobs.executors.port import Executor
 from autoprune.jobs.executors.processes import ProcessExecutor
 from autoprune.jobs.executors.ray_actors import RayExecutor
-from autoprune.jobs.exporting import check_exportable
 from autoprune.jobs.finetuning import WinnerFinetuner
 from autoprune.jobs.keys import hash_of
 from autoprune.jobs.learning import FinalistLearner
 from autoprune.jobs.lease import acquire, heartbeat
 from autoprune.jobs.measuring import Bench
 from autoprune.jobs.narrowing import narrowed
-from autoprune.jobs.planning import Plan, check_counts, make_plan
+from autoprune.jobs.planning import Plan, make_plan
 from autoprune.jobs.runner import LaterStages, run_job
 from autoprune.jobs.subject import Subject, load_subject
-from autoprune.jobs.tables import (
-    PricedTable,
-    from_file,
-    keep,
-    obtain,
-    pinned,
-)
 from autoprune.pruning.criteria import choose_units
-from autoprune.pruning.layers import describe_layers
 from autoprune.pruning.surgery import prune
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec
-from autoprune.trials.records import JobRecord, Json, Lease
-from latency_tables.runtimes import runtime
+from autoprune.trials.records import JobRecord, Lease
 
 
 def submit(
@@ -66,19 +55,23 @@ def submit(
     """
     admit(spec)
     subject = subject or load_subject(spec, progress)
-    scored = _check_subject(spec, subject, progress)
-    priced = from_file(spec, subject, stored_tables(spec.db))
-    if priced is None:
-        check_exportable(subject, runtime(spec.runtime), spec.threads)
-        tables = open_stores(spec.db, spec.artifacts).tables
-        priced = obtain(spec, subject, tables, progress)
-    check_device(spec, priced)
-    progress("table ready", {"table": priced.table.hash, "says": priced.describe_choice()})
-    plan = make_plan(spec, narrowed(spec, subject, priced, progress), priced)
+    scored = check_subject(spec, subject, progress)
+    tables = obtain_all(
+        spec,
+        subject,
+        lambda: open_stores(spec.db, spec.artifacts).tables,
+        progress,
+        stored_tables(spec.db),
+    )
+    check_device(spec, tables[primary_of(tables)])
+    for name, priced in tables.items():
+        ready = {"name": name, "table": priced.table.hash, "says": priced.describe_choice()}
+        progress("table ready", ready)
+    plan = make_plan(spec, narrowed(spec, subject, tables, progress), tables)
     environment = environment_fingerprint(spec.train_threads)
-    base = _base(plan, scored)
+    base = describe_base(plan, scored)
     stores = open_stores(spec.db, spec.artifacts)
-    keep(priced, stores.tables)
+    keep_all(tables, stores.tables)
     weights = stores.trials.put_artifact(pack(subject.model.state_dict(), None), "base weights")
     how = {
         "spec": spec.model_dump(mode="json"),
@@ -121,8 +114,9 @@ def reopen(
             )
         base = stores.trials.get_artifact(job.how["weights_artifact"])
         subject = load_subject(spec, progress, state=unpack(base)[0])
-    priced = pinned(job.what["table"], job.what["calibration"], stores.tables)
-    plan = make_plan(spec, narrowed(spec, subject, priced, silent), priced)
+    tables = pinned_all(job.what, spec.tables, stores.tables)
+    subject = narrowed(spec, subject, tables, silent)
+    plan = make_plan(spec, subject, tables, job.base.get("primary", ""))
     what = plan.what()
     if hash_of(what) != job.what_hash:
         changed = sorted(key for key in what if what[key] != job.what.get(key))
@@ -180,6 +174,7 @@ def make_context(
         make_searcher=plan.searcher,
         lookahead=plan.spec.lookahead,
         predict=plan.predict,
+        explain=plan.explain,
         executor=executor,
         fidelity=plan.fidelity,
         race=plan.race,
@@ -248,19 +243,8 @@ def bench_for(plan: Plan) -> Bench:
         example_input=subject.example_input,
         build=build,
         base_s=plan.priced.base_s,
-        limit_s=plan.limits.get("latency"),
+        limit_s=plan.limits.get(latency_key(plan.primary)),
     )
-
-
-def check_device(spec: JobSpec, priced: PricedTable) -> None:
-    """A table of another device needs --unmeasured: its budget cannot be measured here."""
-    if not priced.is_of_this_device and not spec.unmeasured:
-        device = priced.table.context.device
-        raise InputError(
-            f"table {priced.table.hash[:12]} was measured on another device ({device.processor}): "
-            "what is exported cannot be measured here. Pass --unmeasured to export it as "
-            "predicted, and run 'autoprune verify' on the device"
-        )
 
 
 def _check_environment(job: JobRecord, spec: JobSpec, accept: bool) -> None:
@@ -271,44 +255,3 @@ def _check_environment(job: JobRecord, spec: JobSpec, accept: bool) -> None:
             "not be the same to the bit. Resume where it was started, or pass "
             "--accept-environment: the job is then marked timing_dependent"
         )
-
-
-def _check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> dict[str, float]:
-    """What the unpruned network scores; refuses what cannot be searched, before measuring."""
-    check_counts(spec, subject)
-    floor = {group.name: group.choices[0] for group in subject.space.groups}
-    choose_units(spec.criterion, subject.model.state_dict(), subject.space, floor)
-    metric = Metric(spec.metric.name, spec.metric.best)
-    try:
-        scored = score_base(
-            subject.model, subject.data, metric, limit=spec.fidelity.validation_images
-        )
-    except Exception as error:  # the metric may be the user's own function
-        raise InputError(
-            f"the unpruned network cannot be scored by metric {metric.name!r}: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    if not all(math.isfinite(value) for value in scored.values()):
-        raise InputError(
-            f"the unpruned network's score is {scored['score']} (loss {scored['loss']}): expected "
-            "finite numbers; check its weights and how the images are normalised"
-        )
-    warning = leakage_warning(subject.model, subject.data)
-    if warning:
-        progress("warning", {"text": warning})
-    return scored
-
-
-def _base(plan: Plan, scored: dict[str, float]) -> Json:
-    """The unpruned network's score, latency and size, and the shape of its layers."""
-    subject = plan.subject
-    full = np.array([[g.units for g in subject.space.groups]], dtype=np.float64)
-    return {
-        **scored,
-        "measured_latency_s": plan.priced.base_s,
-        "predicted_latency_s": float(plan.cost.latency(full)[0]),
-        "macs": int(plan.cost.macs(full)[0]),
-        "params": int(plan.cost.params(full)[0]),
-        "margin": plan.margin,
-        "layers": describe_layers(subject.model, subject.space),
-    }

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autoprune.composition.jobs import check_device
 from autoprune.errors import InputError
 from autoprune.export.staircase_page import PlottedNetwork, render_staircases
 from autoprune.jobs.admission import admit_measuring, check_database
 from autoprune.jobs.context import Progress
+from autoprune.jobs.devices import check_device
 from autoprune.jobs.exporting import check_exportable
 from autoprune.jobs.load import warn_of_load
 from autoprune.jobs.subject import Subject, make_subject

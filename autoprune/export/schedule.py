@@ -113,6 +113,30 @@ class Budget(Entry):
     params: Annotated[float, Field(gt=0)] | None = None
 
 
+class DeviceLatency(Entry):
+    """Latency on one of several devices that the budget bounds.
+
+    Args:
+        name: of the device's table.
+        device: fingerprint of the device that the table was measured on.
+        runtime, batch, threads: that the latencies are for.
+        limit_s: upper bound.
+        base_s: measured median of the unpruned network, which the bound refers to.
+        predicted_s, measured_s: of the pruned network; measured on one device at most.
+    """
+
+    name: str
+    device: dict[str, str | int]
+    runtime: str
+    batch: Count
+    threads: Count
+    limit_s: Seconds
+    base_s: Seconds
+    predicted_s: Seconds
+    measured_s: Seconds | None = None
+    status: Literal["measured", "predicted"]
+
+
 class Costs(Entry):
     """Multiply-adds and parameters, before and after."""
 
@@ -181,6 +205,8 @@ class Schedule(Entry):
         groups: every searched group, in network order, by the group's name.
         device: fingerprint of the device that the table was measured on.
         runtime, batch, threads: that the latencies are for.
+        devices: where several are bounded by name, each of them; the fields above are of the one
+            that finalists are measured for.
         score: by ``metric``; None when the winner has none.
         finalists: the race, the ladder and what measuring asked for, best score first; empty in
             version 1, as ``learned`` is.
@@ -198,6 +224,8 @@ class Schedule(Entry):
     batch: Count
     threads: Count
     latency: Latency
+    # Left out where there is one device: bundles of before the field keep their hash.
+    devices: Annotated[tuple[DeviceLatency, ...], Field(exclude_if=lambda rows: not rows)] = ()
     costs: Costs
     accuracy: Accuracy
     score: float | None

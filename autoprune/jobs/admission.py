@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -56,19 +57,25 @@ def admit_measuring(spec: JobSpec) -> None:
     """
     check_database(spec.db)
     runtime(spec.runtime)
-    threads = spec.threads
-    if spec.table is not None:
-        table, _ = find_table(spec.table, stored_tables(spec.db))
-        threads = table.context.threads
-        if table.context.device.digest != this_device().digest:
-            return  # nothing can be measured here, however many threads there are
     available = available_cores()
-    if threads > available:
-        raise InputError(
-            f"{threads} threads are more than the {available} cores that this process may use: "
-            "they would wait for each other, and the latency would be of no machine. Use at most "
-            f"--threads {available}"
-        )
+    for threads in _threads_here(spec):
+        if threads > available:
+            raise InputError(
+                f"{threads} threads are more than the {available} cores that this process may use: "
+                "they would wait for each other, and the latency would be of no machine. Use at "
+                f"most --threads {available}"
+            )
+
+
+def _threads_here(spec: JobSpec) -> Iterator[int]:
+    """Threads of what will be measured; nothing is where a table is of another device."""
+    for selector in spec.tables.values():
+        if selector is None:
+            yield spec.threads
+            continue
+        table, _ = find_table(selector, stored_tables(spec.db))
+        if table.context.device.digest == this_device().digest:
+            yield table.context.threads
 
 
 def available_cores() -> int:

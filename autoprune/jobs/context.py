@@ -32,6 +32,7 @@ class SearchContext:
         rung: fraction of the latency budget -> the load that is 1 there. The problem's own load
             aims lower by the calibration's margin; other bounds are exact and hold as they are.
         predict: schedules -> what the cost model says of each (latency_s, macs, params).
+        explain: a schedule -> the time each of its groups saves, by each table.
         scope: the shared part of every evaluation key.
         race: fidelity of the finalists' scores.
     """
@@ -45,6 +46,7 @@ class SearchContext:
     make_searcher: Callable[[], Searcher]
     lookahead: int
     predict: Callable[[Sequence[tuple[int, ...]]], list[Json]]
+    explain: Callable[[tuple[int, ...]], list[Json]]
     executor: Executor
     fidelity: Fidelity
     race: Fidelity

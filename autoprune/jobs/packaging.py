@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from autoprune.budget import latency_key
 from autoprune.errors import InputError
 from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.rebuild import rebuild
@@ -22,6 +23,7 @@ from autoprune.export.schedule import (
     AccuracyOfSplit,
     Budget,
     Costs,
+    DeviceLatency,
     Hashes,
     KeptGroup,
     Layer,
@@ -30,9 +32,10 @@ from autoprune.export.schedule import (
     Provenance,
     Schedule,
 )
+from autoprune.jobs.devices import Tables
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.race import ranked
-from autoprune.jobs.summary import layers_of, summarise_job, trial_rows
+from autoprune.jobs.summary import devices_of, layers_of, summarise_job, trial_rows
 from autoprune.spec import IN_MEMORY, JobSpec
 from autoprune.trials.records import FinalistRecord, JobRecord, Json
 from autoprune.trials.store import TrialStore
@@ -102,12 +105,13 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
         ),
         layers={name: Layer(**layer) for name, layer in layers_of(job, chosen.widths).items()},
         groups=_groups(job, chosen),
-        budget=_budget(job, spec),
+        budget=_budget(job, plan),
         device=context.device.to_json(),
         runtime=context.runtime,
         batch=context.batch,
         threads=context.threads,
         latency=_latency(job, chosen, context.device.processor),
+        devices=tuple(DeviceLatency(**row) for row in devices_of(job, chosen.predicted)),
         costs=Costs(
             macs=(job.base["macs"], chosen.predicted["macs"]),
             params=(job.base["params"], chosen.predicted["params"]),
@@ -117,12 +121,12 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
         metric=MetricReference(**what["metric"]),
         finalists=tuple(map(_finalist, ranked_finalists(store, job))),
         learned=Learned(**job.results["learned"]) if "learned" in job.results else None,
-        provenance=_provenance(store, job, spec, chosen),
+        provenance=_provenance(store, job, plan, chosen),
         hashes=Hashes(
             base_weights=what["weights"],
             data=what["data"],
-            table=what["table"],
-            calibration=what["calibration"],
+            table=plan.priced.table.hash,
+            calibration=plan.priced.calibration.hash,
         ),
     )
 
@@ -135,12 +139,12 @@ def _groups(job: JobRecord, chosen: FinalistRecord) -> dict[str, KeptGroup]:
     }
 
 
-def _budget(job: JobRecord, spec: JobSpec) -> Budget:
-    limits = job.what["limits"]
-    fraction = next((b.fraction for b in spec.bounds if b.kind == "latency"), None)
+def _budget(job: JobRecord, plan: Plan) -> Budget:
+    limits, latency = job.what["limits"], latency_key(plan.primary)
+    fraction = next((b.fraction for b in plan.spec.bounds if b.key == latency), None)
     return Budget(
         given=tuple(job.how["budget"]),
-        latency_s=limits.get("latency"),
+        latency_s=limits.get(latency),
         latency_fraction=fraction,
         macs=limits.get("macs"),
         params=limits.get("params"),
@@ -186,7 +190,7 @@ def _accuracy(final: Json) -> Accuracy:
 
 
 def _provenance(
-    store: TrialStore, job: JobRecord, spec: JobSpec, chosen: FinalistRecord
+    store: TrialStore, job: JobRecord, plan: Plan, chosen: FinalistRecord
 ) -> Provenance:
     shown = summarise_job(store, job.id)
     return Provenance(
@@ -199,7 +203,7 @@ def _provenance(
         autoprune_version=version("autoprune"),
         environment=job.environment,
         created=job.created,
-        command=command_of(spec, job.what["table"], job.what["calibration"]),
+        command=command_of(plan.spec, plan.tables),
     )
 
 
@@ -218,8 +222,12 @@ _HOW = {"table", "calibration", "workers", "executor", "address", "artifacts", "
 """Fields that change no digest, and the table and its calibration, which are named by hash."""
 
 
-def command_of(spec: JobSpec, table: str, calibration: str) -> str:
-    """The command line that repeats a search; fields at their defaults are left out."""
+def command_of(spec: JobSpec, tables: Tables) -> str:
+    """The command line that repeats a search; fields at their defaults are left out.
+
+    Args:
+        tables: with their calibrations, by name; the only one has no name.
+    """
     if IN_MEMORY in (spec.model, spec.data):
         return "autoprune.search(...) from Python, with the same model and loaders"
     words = ["autoprune", "search"]
@@ -230,5 +238,10 @@ def command_of(spec: JobSpec, table: str, calibration: str) -> str:
             words += [f"--{field.replace('_', '-')}", str(value)]
         elif field not in {*_HOW, "budget"}:
             words += ["--set", f"{field}={json.dumps(value)}"]
-    words += ["--table", table[:16], "--calibration", calibration[:16]]
+    for name, priced in tables.items():
+        table, calibration = priced.table.hash[:16], priced.calibration.hash[:16]
+        words += ["--table", f"{name}={table}"] if name else ["--table", table]
+        words += (
+            ["--calibration", f"{name}={calibration}"] if name else ["--calibration", calibration]
+        )
     return shlex.join([*words, *(["--unmeasured"] * spec.unmeasured)])

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from autoprune.budget import Bound, describe
-from autoprune.errors import BudgetInfeasibleError
 from autoprune.evaluation.contract import EVALUATION_VERSION, Fidelity, Metric
 from autoprune.evaluation.scoring import metric_code
+from autoprune.jobs.devices import Tables, hashes_of, primary_of
+from autoprune.jobs.limits import (
+    Yardstick,
+    count_yardsticks,
+    latency_yardsticks,
+    loads_of,
+    resolve_limits,
+)
 from autoprune.jobs.subject import Subject
 from autoprune.jobs.tables import PricedTable
+from autoprune.jobs.why import savings_by_table
 from autoprune.pruning.cost import CostModel
 from autoprune.pruning.criteria import unit_norms
 from autoprune.spec import JobSpec
 from autoprune.trials.records import Json
 from searchers.base import Searcher
-from searchers.contract import FloatArray, Group, LayerTraits, Load, Problem
+from searchers.contract import Group, LayerTraits, Load, Problem
 from searchers.registry import make
 
 WHAT_VERSION = 2
@@ -30,18 +36,36 @@ class Plan:
     """A job with everything resolved.
 
     Args:
-        priced: None when only MACs or parameters are bounded.
-        limits: kind -> absolute bound, in seconds, multiply-adds or parameters.
-        margin: fraction of the latency bound left free, from the calibration's held-out error.
+        tables: by name, in the order of the budget; the only one has no name.
+        primary: name of the table whose device finalists are measured on.
+        costs: the cost model by each table.
+        yardsticks: what can be bounded (``Bound.key``) -> what measures it.
+        limits: what is bounded -> absolute bound, in seconds, multiply-adds or parameters.
     """
 
     spec: JobSpec
     subject: Subject
-    priced: PricedTable
-    cost: CostModel
+    tables: Tables
+    primary: str
+    costs: Mapping[str, CostModel]
+    yardsticks: Mapping[str, Yardstick]
     limits: dict[str, float]
-    margin: float
     problem: Problem
+
+    @property
+    def priced(self) -> PricedTable:
+        """The primary table."""
+        return self.tables[self.primary]
+
+    @property
+    def cost(self) -> CostModel:
+        """By the primary table."""
+        return self.costs[self.primary]
+
+    @property
+    def margin(self) -> float:
+        """Fraction of the primary latency bound left free."""
+        return self.priced.calibration.margin
 
     @property
     def fidelity(self) -> Fidelity:
@@ -68,23 +92,27 @@ class Plan:
     def rung(self, fraction: float) -> Load:
         """The load that is 1 where the latency is this fraction of its budget as predicted.
 
-        Bounds on MACs and parameters are exact: they hold whatever the fraction.
+        With several devices, on each of them. Bounds on MACs and parameters are exact: they hold
+        whatever the fraction.
         """
-        bounds = {k: v * fraction if k == "latency" else v for k, v in self.limits.items()}
-        return _load(self.cost, bounds)
+        return loads_of(self.limits, self.yardsticks, fraction)
 
     def predict(self, schedules: Sequence[tuple[int, ...]]) -> list[Json]:
-        """Latency in seconds, MACs and parameters of each schedule, by the cost model."""
+        """Latency in seconds, MACs and parameters of each schedule, by the cost models."""
         rows = np.array(schedules, dtype=np.float64)
-        latency, macs, params = (
-            self.cost.latency(rows),
-            self.cost.macs(rows),
-            self.cost.params(rows),
-        )
-        return [
-            {"latency_s": float(s), "macs": int(m), "params": int(p)}
-            for s, m, p in zip(latency, macs, params, strict=True)
-        ]
+        latencies = {name: cost.latency(rows).tolist() for name, cost in self.costs.items()}
+        counts = zip(self.cost.macs(rows), self.cost.params(rows), strict=True)
+        predicted: list[Json] = []
+        for row, (macs, params) in enumerate(counts):
+            by_table = {name: seconds[row] for name, seconds in latencies.items()}
+            of_all = {} if "" in by_table else {"latencies_s": by_table}
+            counted = {"macs": int(macs), "params": int(params)}
+            predicted.append({"latency_s": by_table[self.primary], **counted, **of_all})
+        return predicted
+
+    def explain(self, widths: tuple[int, ...]) -> list[Json]:
+        """The time each group of a schedule saves, by each table."""
+        return savings_by_table(self.subject.space, self.costs, widths)
 
     def what(self) -> Json:
         """Everything that decides the search, for hashing; no paths, no workers."""
@@ -98,8 +126,7 @@ class Plan:
                 {"name": g.name, "units": g.units, "choices": list(g.choices)}
                 for g in subject.space.groups
             ],
-            "table": self.priced.table.hash,
-            "calibration": self.priced.calibration.hash,
+            **hashes_of(self.tables),
             "limits": self.limits,
             "criterion": spec.criterion,
             "searcher": spec.searcher,
@@ -132,49 +159,37 @@ class Plan:
 
 def check_counts(spec: JobSpec, subject: Subject) -> None:
     """Refuse bounds on MACs and parameters that no schedule meets: they need no measurement."""
-    cost = CostModel(subject.space, subject.network)
-    full = np.array([[g.units for g in subject.space.groups]], dtype=np.float64)
-    base = {"macs": float(cost.macs(full)[0]), "params": float(cost.params(full)[0])}
-    _limits([bound for bound in spec.bounds if bound.kind in base], base, cost, subject)
+    counts = count_yardsticks(subject.space, CostModel(subject.space, subject.network))
+    resolve_limits([bound for bound in spec.bounds if bound.key in counts], counts)
 
 
-def make_plan(spec: JobSpec, subject: Subject, priced: PricedTable) -> Plan:
-    """Resolve the budget and build the problem; raises when no schedule can meet it."""
-    cost = CostModel(subject.space, subject.network, priced.table, priced.calibration)
-    full = np.array([[g.units for g in subject.space.groups]], dtype=np.float64)
-    base = {
-        "latency": priced.base_s,
-        "macs": float(cost.macs(full)[0]),
-        "params": float(cost.params(full)[0]),
+def make_plan(spec: JobSpec, subject: Subject, tables: Tables, primary: str | None = None) -> Plan:
+    """Resolve the budget and build the problem; raises when no schedule can meet it.
+
+    Args:
+        primary: that of a stored job; None chooses one.
+    """
+    costs = {
+        name: CostModel(subject.space, subject.network, priced.table, priced.calibration)
+        for name, priced in tables.items()
     }
-    limits = _limits(spec.bounds, base, cost, subject)
-    margin = priced.calibration.margin
-    aims = {k: v * (1.0 - margin) if k == "latency" else v for k, v in limits.items()}
-    floor = np.array([[g.choices[0] for g in subject.space.groups]], dtype=np.float64)
-    if "latency" in aims:  # the margin may not make a reachable budget unreachable
-        aims["latency"] = max(aims["latency"], float(cost.latency(floor)[0]))
-    return Plan(spec, subject, priced, cost, limits, margin, _problem(spec, subject, cost, aims))
+    primary = primary_of(tables) if primary is None else primary
+    yardsticks = {
+        **count_yardsticks(subject.space, costs[primary]),
+        **latency_yardsticks(subject.space, tables, costs),
+    }
+    limits = resolve_limits(spec.bounds, yardsticks)
+    problem = _problem(spec, subject, loads_of(limits, yardsticks))
+    return Plan(spec, subject, tables, primary, costs, yardsticks, limits, problem)
 
 
-def _problem(spec: JobSpec, subject: Subject, cost: CostModel, aims: dict[str, float]) -> Problem:
+def _problem(spec: JobSpec, subject: Subject, load: Load) -> Problem:
     norms = unit_norms(subject.model.state_dict(), subject.space)
     groups = tuple(
         Group(g.name, g.units, g.choices, norms.get(g.name), _traits(subject, g.producers[0]))
         for g in subject.space.groups
     )
-    return Problem(groups, _load(cost, aims), spec.trials)
-
-
-def _load(cost: CostModel, bounds: Mapping[str, float]) -> Load:
-    """The largest of cost / bound."""
-    costs = _costs(cost)
-
-    def load(widths: FloatArray) -> FloatArray:
-        parts = [costs[kind](widths) / bound for kind, bound in bounds.items()]
-        worst: FloatArray = np.max(np.stack(parts), axis=0)
-        return worst
-
-    return load
+    return Problem(groups, load, spec.trials)
 
 
 def _traits(subject: Subject, layer: str) -> LayerTraits:
@@ -188,37 +203,4 @@ def _traits(subject: Subject, layer: str) -> LayerTraits:
         stride=int(stride[0]),
         kernel=weight.shape[-1] if weight.ndim == 4 else 1,
         weights=weight.numel(),
-    )
-
-
-def _costs(cost: CostModel) -> dict[str, Callable[[npt.ArrayLike], FloatArray]]:
-    return {"latency": cost.latency, "macs": cost.macs, "params": cost.params}
-
-
-def _limits(
-    bounds: Sequence[Bound], base: Mapping[str, float], cost: CostModel, subject: Subject
-) -> dict[str, float]:
-    """Kind -> absolute bound; raises where nothing needs pruning, or no schedule meets it."""
-    limits: dict[str, float] = {bound.kind: bound.resolve(base[bound.kind]) for bound in bounds}
-    floor = np.array([[g.choices[0] for g in subject.space.groups]], dtype=np.float64)
-    for bound in bounds:
-        least = float(_costs(cost)[bound.kind](floor)[0])
-        if least > limits[bound.kind]:
-            raise _under_the_floor(bound, limits[bound.kind], least, base[bound.kind], cost)
-    return limits
-
-
-def _under_the_floor(
-    bound: Bound, limit: float, least: float, base: float, cost: CostModel
-) -> BudgetInfeasibleError:
-    made_of = ""
-    if bound.kind == "latency":
-        terms = cost.explain_floor()[:4]
-        made_of = "; what makes it up: " + ", ".join(
-            f"{term.layer} ({term.operator}) {describe('latency', term.seconds)}" for term in terms
-        )
-    return BudgetInfeasibleError(
-        f"budget {bound.text!r} ({describe(bound.kind, limit)}) is under the floor: the narrowest "
-        f"legal network still costs {describe(bound.kind, least)}, {least / base:.0%} of the "
-        f"unpruned one{made_of}. Raise the budget, or allow narrower layers with --min-keep"
     )

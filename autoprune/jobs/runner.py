@@ -72,6 +72,7 @@ def run_job(context: SearchContext, stages: LaterStages) -> None:
     if "chosen" not in results:
         context.progress("stage", {"stage": "measure"})
         found = _choose(context, stages, ranking)
+        found["chosen"]["why"] = context.explain(_finalist(context, found["chosen"]["slot"]).widths)
         results.update(found)
         _enter(context, "finetune", found)
     if "final" not in results:

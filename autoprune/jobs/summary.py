@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autoprune.budget import latency_key
 from autoprune.evaluation.contract import Metric
 from autoprune.jobs.keys import job_digest
 from autoprune.jobs.race import ranked
@@ -71,6 +72,34 @@ def layers_of(job: JobRecord, widths: tuple[int, ...]) -> Json:
     return layer_view(job.base["layers"], named)
 
 
+def devices_of(job: JobRecord, predicted: Json) -> list[Json]:
+    """One schedule's latency on each device, where the job has several tables; else empty.
+
+    Args:
+        predicted: what the cost models say of the schedule.
+    """
+    chosen = job.results.get("chosen", {})
+    rows = []
+    for device in job.base.get("devices", []):
+        is_primary = device["name"] == job.base["primary"]
+        measured = chosen.get("latency_s") if is_primary else None
+        rows.append(
+            {
+                **device,
+                "predicted_s": predicted["latencies_s"][device["name"]],
+                "measured_s": measured,
+                "status": "predicted" if measured is None else "measured",
+            }
+        )
+    return rows
+
+
+def savings_of(job: JobRecord) -> list[Json] | None:
+    """What each group of the chosen schedule saves, by each table; None until one is chosen."""
+    found: list[Json] | None = job.results.get("chosen", {}).get("why")
+    return found
+
+
 def _group_names(job: JobRecord) -> list[str]:
     return [group["name"] for group in job.what["groups"]]
 
@@ -80,8 +109,10 @@ def _metric(job: JobRecord) -> Metric:
 
 
 def _limits(job: JobRecord) -> Json:
-    names = {"latency": "latency_s", "macs": "macs", "params": "params"}
-    return {names[kind]: limit for kind, limit in job.what["limits"].items()}
+    names = {"macs": "macs", "params": "params"}
+    names[latency_key(job.base.get("primary", ""))] = "latency_s"
+    limits = job.what["limits"]
+    return {names[key]: limit for key, limit in limits.items() if key in names}
 
 
 def _best(store: TrialStore, job: JobRecord, trials: list[TrialRecord]) -> Json | None:
@@ -107,6 +138,7 @@ def _best(store: TrialStore, job: JobRecord, trials: list[TrialRecord]) -> Json 
         "accuracy": best.result.accuracy if best.result else None,
         "predicted_latency_s": best.predicted.get("latency_s"),
         "measured_latency_s": (chosen or {}).get("latency_s"),
+        "devices": devices_of(job, best.predicted),
         "macs": best.predicted.get("macs"),
         "params": best.predicted.get("params"),
         "layers": layers_of(job, best.widths),

@@ -66,12 +66,12 @@ class PricedTable:
 
 def obtain(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress) -> PricedTable:
     """The job's table and calibration; whatever is measured here is stored."""
-    if spec.table is not None:
-        table = _named(spec.table, tables)
+    if spec.only_table is not None:
+        table = _named(spec.only_table, tables)
     else:
         table = _newest(spec, subject, tables) or measure_table(spec, subject, tables, progress)
     _check_fits(spec, subject, table)
-    return with_calibration(subject, table, tables, progress, pinned_to=spec.calibration)
+    return with_calibration(subject, table, tables, progress, pinned_to=spec.only_calibration)
 
 
 def from_file(
@@ -89,14 +89,16 @@ def from_file(
         TableFileError: the file is no table, or was altered.
         TableError: it is of another batch size, or lacks operators of this network.
     """
-    if spec.table is None or not Path(spec.table).expanduser().exists():
+    if spec.only_table is None or not Path(spec.only_table).expanduser().exists():
         return None
-    table, calibrations = load(Path(spec.table).expanduser())
+    table, calibrations = load(Path(spec.only_table).expanduser())
     _check_fits(spec, subject, table)
     known = _stored_calibrations(table, subject, tables)  # newest first
     seen = {item.hash for item in known}
     of_file = [item for item in reversed(calibrations) if item.network == subject.structure]
-    return _choose([*(c for c in of_file if c.hash not in seen), *known], table, spec.calibration)
+    return _choose(
+        [*(c for c in of_file if c.hash not in seen), *known], table, spec.only_calibration
+    )
 
 
 def _stored_calibrations(

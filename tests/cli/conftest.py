@@ -86,7 +86,7 @@ def no_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("long work began before the input was refused")
 
     monkeypatch.setattr("autoprune.jobs.subject.train", refuse)
-    monkeypatch.setattr("autoprune.composition.jobs.obtain", refuse)
+    monkeypatch.setattr("autoprune.jobs.devices.obtain", refuse)
     monkeypatch.setattr("autoprune.composition.latency.measure_table", refuse)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from tiny_program import FinishedJob, Said, contents_of
+from tiny_program import FinishedJob, Said, contents_of, expect_done, run_program
 
 SHOW_KEYS = (
     *("job", "state", "searcher", "seed", "trials", "digest", "budget", "metric", "base", "best"),
@@ -62,6 +62,36 @@ def test_show_prints_before_and_after_and_every_layer(finished: FinishedJob) -> 
         *finished.shown["best"]["layers"],
     ):
         assert word in out
+
+
+def test_why_tells_what_each_group_saves(finished: FinishedJob) -> None:
+    (why,) = finished.run("show", finished.job, "--why", "--json").json["why"]
+    shown = finished.shown
+    predicted = shown["base"]["predicted_latency_s"] - shown["best"]["predicted_latency_s"]
+    assert why["table"] is None
+    assert why["saved_s"] == pytest.approx(predicted, rel=1e-9, abs=0)
+    assert sum(group["saved_s"] for group in why["groups"]) == pytest.approx(
+        predicted, rel=1e-9, abs=0
+    )
+    assert sum(group["share"] for group in why["groups"]) == pytest.approx(1.0)
+    for group in why["groups"]:
+        (layer,) = group["layers"]
+        width = [group["units"], group["width"]]
+        assert shown["best"]["layers"][layer]["out_channels"] == width
+    said = finished.run("show", finished.job, "--why")
+    assert "time each group saves" in said.out
+    assert "first.0" in said.out.partition("time each group saves")[2]
+
+
+def test_why_of_a_job_without_a_chosen_schedule_says_so(
+    tiny: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autoprune.composition.run", lambda *_, **__: None)
+    monkeypatch.setattr("autoprune.cli.search.holds_bundle_of", lambda *_: True)
+    started = run_program("search", *tiny, "--db", "jobs.db", "--json", folder=tmp_path)
+    words = ("show", expect_done(started).json["job"], "--why", "--db", "jobs.db")
+    assert "no schedule" in run_program(*words, folder=tmp_path).err
+    assert run_program(*words, "--json", folder=tmp_path).json["why"] is None
 
 
 def test_a_job_answers_to_the_beginning_of_its_id(finished: FinishedJob) -> None:

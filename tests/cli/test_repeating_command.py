@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from tiny_program import run_program
 
 from autoprune import composition
 from autoprune.jobs.packaging import command_of
+from autoprune.jobs.tables import PricedTable
 from autoprune.spec import JobSpec, make_spec
+from latency_tables.calibration import Calibration
+from latency_tables.table import Table
 
 
 @pytest.fixture
@@ -43,7 +47,11 @@ def test_the_command_gives_the_spec_back(tmp_path: Path, submitted: list[JobSpec
             "unmeasured": True,
         }
     )
-    words = shlex.split(command_of(spec, "0123456789abcdef0000", "fedcba98765432100000"))
+    priced = PricedTable(
+        cast(Table, SimpleNamespace(hash="0123456789abcdef0000")),
+        cast(Calibration, SimpleNamespace(hash="fedcba98765432100000")),
+    )
+    words = shlex.split(command_of(spec, {"": priced}))
     assert words[0] == "autoprune"
     run_program(*words[1:], folder=tmp_path)
     assert submitted == [spec]

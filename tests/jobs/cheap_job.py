@@ -157,6 +157,7 @@ def context_of(store: TrialStore, lease: Lease, executor: Executor) -> SearchCon
         make_searcher=lambda: make(record.what["searcher"], problem, seed=record.what["seed"]),
         lookahead=record.what["lookahead"],
         predict=predict,
+        explain=lambda widths: [{"saved_s": 1.0 / sum(widths)}],
         executor=executor,
         fidelity=FIDELITY,
         race=RACE,

@@ -1,0 +1,82 @@
+"""The unpruned network of a job: what is refused of it, and what the job keeps of it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from autoprune.budget import latency_key
+from autoprune.errors import InputError
+from autoprune.evaluation.base import leakage_warning, score_base
+from autoprune.evaluation.contract import Metric
+from autoprune.jobs.context import Progress
+from autoprune.jobs.planning import Plan, check_counts
+from autoprune.jobs.subject import Subject
+from autoprune.pruning.criteria import choose_units
+from autoprune.pruning.layers import describe_layers
+from autoprune.spec import JobSpec
+from autoprune.trials.records import Json
+
+
+def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> dict[str, float]:
+    """What the unpruned network scores; refuses what cannot be searched, before measuring."""
+    check_counts(spec, subject)
+    floor = {group.name: group.choices[0] for group in subject.space.groups}
+    choose_units(spec.criterion, subject.model.state_dict(), subject.space, floor)
+    metric = Metric(spec.metric.name, spec.metric.best)
+    try:
+        scored = score_base(
+            subject.model, subject.data, metric, limit=spec.fidelity.validation_images
+        )
+    except Exception as error:  # the metric may be the user's own function
+        raise InputError(
+            f"the unpruned network cannot be scored by metric {metric.name!r}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not all(math.isfinite(value) for value in scored.values()):
+        raise InputError(
+            f"the unpruned network's score is {scored['score']} (loss {scored['loss']}): expected "
+            "finite numbers; check its weights and how the images are normalised"
+        )
+    warning = leakage_warning(subject.model, subject.data)
+    if warning:
+        progress("warning", {"text": warning})
+    return scored
+
+
+def describe_base(plan: Plan, scored: dict[str, float]) -> Json:
+    """Its score, latency and size, the shape of its layers, and its latency by several tables."""
+    subject = plan.subject
+    full = np.array([[g.units for g in subject.space.groups]], dtype=np.float64)
+    return {
+        **scored,
+        "measured_latency_s": plan.priced.base_s,
+        "predicted_latency_s": float(plan.cost.latency(full)[0]),
+        "macs": int(plan.cost.macs(full)[0]),
+        "params": int(plan.cost.params(full)[0]),
+        "margin": plan.margin,
+        **_several(plan),
+        "layers": describe_layers(subject.model, subject.space),
+    }
+
+
+def _several(plan: Plan) -> Json:
+    """Where there are several tables: which one counts here, and what each one's latency is of."""
+    if "" in plan.tables:
+        return {}
+    devices = []
+    for name, priced in plan.tables.items():
+        context = priced.table.context
+        devices.append(
+            {
+                "name": name,
+                "device": context.device.to_json(),
+                "runtime": context.runtime,
+                "batch": context.batch,
+                "threads": context.threads,
+                "limit_s": plan.limits[latency_key(name)],
+                "base_s": priced.base_s,
+            }
+        )
+    return {"primary": plan.primary, "devices": devices}
