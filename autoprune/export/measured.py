@@ -14,10 +14,10 @@ from autoprune.export.files import ONNX, UNPRUNED_ONNX, read_check
 from autoprune.export.load import ModelSource, load, unpruned_network
 from autoprune.export.onnx_files import onnx_runner
 from autoprune.export.schedule import Schedule
-from latency_tables.device import this_device
+from latency_tables.device import DeviceFingerprint
 from latency_tables.lock import measuring_lock
 from latency_tables.measuring import interleaved_times, ratios_of
-from latency_tables.runtimes import runtime
+from latency_tables.runtimes import runs_here, runtime
 
 Runner = Callable[[], None]
 
@@ -64,7 +64,7 @@ def measure_bundle(
         times = interleaved_times(runners, rounds=rounds)
     ratio = ratios_of(times)[1]
     unpruned_s, pruned_s = (float(median) for median in np.median(times, axis=0))
-    same_device = this_device().to_json() == schedule.device
+    same_device = runs_here(schedule.runtime, DeviceFingerprint.from_json(schedule.device))
     latency_s = ratio.median * schedule.latency.base_s
     limit = schedule.budget.latency_s
     within = None

@@ -34,6 +34,7 @@ class OnnxRuntime:
     """
 
     name = "onnxruntime"
+    dtype = "float32"
 
     def version(self) -> str:
         """Version of the onnxruntime package."""
