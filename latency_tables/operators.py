@@ -46,7 +46,8 @@ class Operator:
     * conv1d: over ``width``, at a height of 1
     * conv_transpose: ``output_padding`` as torch has it
     * matmul: [height, in_channels] times [in_channels, out_channels], ``copies`` times an image;
-      variant ``transposed``: the second one lies in memory the other way round
+      variant ``transposed``: the second one lies in memory the other way round; ``scaled``: the
+      first one is multiplied by a number before; ``scaled_transposed``: both
     * attention: queries at ``height``, keys and values at ``width`` positions, ``copies`` times an
       image; the channels are heads times ``head_dim``; variant ``causal`` or ``masked``
     * layer_norm: over the channels, at ``height * width`` positions

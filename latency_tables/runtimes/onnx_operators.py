@@ -10,6 +10,9 @@ import numpy as np
 from latency_tables.operators import Operator
 from latency_tables.runtimes.onnx_builder import GraphBuilder
 from latency_tables.runtimes.onnx_export import INPUT_NAME
+from latency_tables.runtimes.semantics import SCALED, TRANSPOSED, constant_shape
+
+_SCALAR = 0.5
 
 
 def _conv(graph: GraphBuilder, op: Operator) -> str:
@@ -42,10 +45,12 @@ def _linear(graph: GraphBuilder, op: Operator) -> str:
 
 
 def _matmul(graph: GraphBuilder, op: Operator) -> str:
-    second = f"{INPUT_NAME}1"
-    if op.variant == "transposed":
+    first, second = INPUT_NAME, f"{INPUT_NAME}1"
+    if op.variant in SCALED:
+        first = graph.node("Mul", first, graph.scalar(_SCALAR))
+    if op.variant in TRANSPOSED:
         second = graph.node("Transpose", second, perm=(0, 2, 1))
-    return graph.node("MatMul", INPUT_NAME, second)
+    return graph.node("MatMul", first, second)
 
 
 def _attention(graph: GraphBuilder, op: Operator) -> str:
@@ -67,9 +72,9 @@ def _elementwise(kind: str) -> Callable[[GraphBuilder, Operator], str]:
     def build(graph: GraphBuilder, op: Operator) -> str:
         second = f"{INPUT_NAME}1"
         if op.variant == "scalar":
-            second = graph.scalar(0.5)
+            second = graph.scalar(_SCALAR)
         if op.variant == "per_channel":
-            second = graph.weights(op.in_channels, 1, 1)
+            second = graph.weights(*constant_shape(op))
         return graph.node(kind, INPUT_NAME, second)
 
     return build

@@ -24,10 +24,19 @@ ACTIVATIONS = (
 VARIANTS: dict[str, tuple[str, ...]] = {
     "add": ("scalar", "per_channel"),
     "multiply": ("scalar", "per_channel"),
-    "matmul": ("transposed",),
+    "matmul": ("transposed", "scaled", "scaled_transposed"),
     "attention": ("causal", "masked"),
     "softmax": ("log",),
 }
+
+
+TRANSPOSED = ("transposed", "scaled_transposed")
+SCALED = ("scaled", "scaled_transposed")
+
+
+def constant_shape(op: Operator) -> tuple[int, ...]:
+    """The shape of the constants of an add or multiply ``per_channel``."""
+    return (op.in_channels,) if op.width == 1 else (op.in_channels, 1, 1)
 
 
 def check_supported(op: Operator) -> None:
@@ -86,7 +95,8 @@ def input_shapes(op: Operator, batch: int) -> list[tuple[int, ...]]:
       width for height; where masked, the mask [height, width]
     * layer_norm: [batch, height * width, channels]
     * softmax: [batch * height, channels, width], without the last where it is 1
-    * add, multiply: two tensors of equal shape, one where the other is a constant
+    * add, multiply: two tensors of equal shape; with constants one, which holds its channels last
+      where the width is 1, as tokens do
     * concat: in_channels and out_channels - in_channels side by side; where both are equal, two
       halves of out_channels
     * all others: one tensor [batch, in_channels, height, width]
@@ -97,6 +107,8 @@ def input_shapes(op: Operator, batch: int) -> list[tuple[int, ...]]:
         return [_token_shape(op, batch)]
     if op.kind == "conv1d":
         return [(batch, op.in_channels, op.width)]
+    if op.variant in ("scalar", "per_channel") and op.width == 1:
+        return [(batch, op.height, op.in_channels)]
     if op.kind == "softmax":
         columns = (op.width,) if op.width > 1 else ()
         return [(batch * op.height, op.in_channels, *columns)]
@@ -106,7 +118,7 @@ def input_shapes(op: Operator, batch: int) -> list[tuple[int, ...]]:
 def _product_shapes(op: Operator, copies: int) -> list[tuple[int, ...]]:
     if op.kind == "matmul":
         second = (op.in_channels, op.out_channels)
-        if op.variant == "transposed":
+        if op.variant in TRANSPOSED:
             second = (op.out_channels, op.in_channels)
         return [(copies, op.height, op.in_channels), (copies, *second)]
     heads = op.in_channels // op.head_dim

@@ -8,7 +8,12 @@ import torch
 from torch import nn
 
 from latency_tables.operators import Operator
-from latency_tables.runtimes.semantics import check_supported
+from latency_tables.runtimes.semantics import (
+    SCALED,
+    TRANSPOSED,
+    check_supported,
+    constant_shape,
+)
 
 _SCALAR = 0.5
 
@@ -22,7 +27,7 @@ class _Elementwise(nn.Module):
         super().__init__()
         self.function = function
         self.scalar = _SCALAR if op.variant == "scalar" else None
-        self.register_buffer("constant", torch.randn(op.in_channels, 1, 1))
+        self.register_buffer("constant", torch.randn(constant_shape(op)))
 
     def forward(self, first: torch.Tensor, second: torch.Tensor | None = None) -> torch.Tensor:
         if second is not None:
@@ -33,9 +38,12 @@ class _Elementwise(nn.Module):
 class _Matmul(nn.Module):
     def __init__(self, op: Operator) -> None:
         super().__init__()
-        self.transposed = op.variant == "transposed"
+        self.transposed = op.variant in TRANSPOSED
+        self.scaled = op.variant in SCALED
 
     def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        if self.scaled:
+            first = first * _SCALAR
         return torch.matmul(first, second.transpose(-2, -1) if self.transposed else second)
 
 
