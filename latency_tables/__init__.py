@@ -8,7 +8,7 @@ A table of two operators, measured, saved, loaded and asked:
     >>> onnx = runtime("onnxruntime")
     >>> with measuring_lock():
     ...     entries = measure_operators([conv, wider], runtime=onnx, batch=1, threads=1)
-    >>> context = TableContext("onnxruntime", onnx.version(), 1, 1, this_device())
+    >>> context = TableContext("onnxruntime", onnx.version(), 1, 1, device_of(onnx))
     >>> save("two.json", Table(context, tuple(entries), METHOD))
     >>> table, calibrations = load("two.json")
     >>> table.price(conv).source, table.price(conv.with_channels(16, 24)).source
@@ -28,6 +28,7 @@ from latency_tables.errors import (
     LatencyTableError,
     MeasuringBusyError,
     MissingOperatorError,
+    RuntimeNotInstalledError,
     TableFileError,
     UnknownRuntimeError,
     UnsupportedOperatorError,
@@ -44,7 +45,16 @@ from latency_tables.measuring import (
 from latency_tables.merging import merge
 from latency_tables.network_sums import NetworkSums
 from latency_tables.operators import Operator
-from latency_tables.runtimes import Runner, Runtime, runtime, runtime_names
+from latency_tables.runtimes import (
+    OwnDevice,
+    Runner,
+    Runtime,
+    SelfTimed,
+    device_of,
+    runs_here,
+    runtime,
+    runtime_names,
+)
 from latency_tables.statistics import Sample, summarise
 from latency_tables.storage import load, save
 from latency_tables.table import Entry, Table, TableContext
@@ -62,16 +72,20 @@ __all__ = [
     "NetworkRun",
     "NetworkSums",
     "Operator",
+    "OwnDevice",
     "Price",
     "Ratio",
     "Runner",
     "Runtime",
+    "RuntimeNotInstalledError",
     "Sample",
+    "SelfTimed",
     "Table",
     "TableContext",
     "TableFileError",
     "UnknownRuntimeError",
     "UnsupportedOperatorError",
+    "device_of",
     "fit",
     "interleaved_times",
     "load",
@@ -80,6 +94,7 @@ __all__ = [
     "merge",
     "ratio_to_first",
     "ratios_of",
+    "runs_here",
     "runtime",
     "runtime_names",
     "save",

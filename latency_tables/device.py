@@ -23,6 +23,8 @@ class DeviceFingerprint:
         cores: logical processors of the host.
         instruction_set: widest vector extension in use, as in ``AVX512``.
         system: operating system, as in ``Linux``.
+        accelerator: what runs the network beside the processor, as in ``NVIDIA L4, sm_89, 58
+            multiprocessors``; None where the processor does.
     """
 
     processor: str
@@ -30,6 +32,7 @@ class DeviceFingerprint:
     cores: int
     instruction_set: str
     system: str
+    accelerator: str | None = None
 
     @property
     def digest(self) -> str:
@@ -37,8 +40,8 @@ class DeviceFingerprint:
         return content_hash(self.to_json())[:12]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
+        """Plain JSON values; without an accelerator there is no such key, as in older tables."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> DeviceFingerprint:
@@ -47,7 +50,7 @@ class DeviceFingerprint:
 
 
 def this_device() -> DeviceFingerprint:
-    """The fingerprint of the machine that runs this; it holds no host name."""
+    """The fingerprint of this machine's processor; it holds no host name."""
     return DeviceFingerprint(
         processor=_processor_name(),
         architecture=platform.machine(),

@@ -2,6 +2,7 @@
 
 * LatencyTableError
     * UnknownRuntimeError           no runtime of that name; lists what there is
+    * RuntimeNotInstalledError      its library or device is missing here; says what to install
     * UnsupportedOperatorError      a runtime cannot run an operator as described
     * MissingOperatorError          the table has no latency for an operator, and will not guess
     * TableFileError                a table file that is unreadable, altered or too new
@@ -24,6 +25,10 @@ class UnknownRuntimeError(LatencyTableError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"unknown runtime {name!r}; there is: {', '.join(sorted(known))}")
+
+
+class RuntimeNotInstalledError(LatencyTableError):
+    """A runtime cannot run on this machine: its library, compiler or device is missing."""
 
 
 class UnsupportedOperatorError(LatencyTableError):

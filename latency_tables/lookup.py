@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from latency_tables.errors import MissingOperatorError, UnknownRuntimeError
-from latency_tables.operators import Operator
-from latency_tables.runtimes import runtime
+from latency_tables.errors import MissingOperatorError
+from latency_tables.operators import CONVOLUTIONS, Operator
+from latency_tables.runtimes import normalised
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -94,11 +94,7 @@ class Lookup:
 
     def normalised(self, op: Operator) -> Operator:
         """The operator as the measured ones are named."""
-        try:
-            return runtime(self._runtime_name).normalise(op)
-        except UnknownRuntimeError:
-            # A table of a runtime that is not installed here can still be read as it stands.
-            return op
+        return normalised(op, self._runtime_name)
 
     def _missing(
         self, op: Operator, in_channels: int, out_channels: int, points: Points
@@ -120,24 +116,19 @@ class Lookup:
         )
 
 
-def _is_depthwise(op: Operator) -> bool:
-    return op.kind == "conv" and op.groups > 1 and op.groups == op.in_channels == op.out_channels
-
-
 def _is_equal(op: Operator) -> bool:
-    grid_kinds = ("conv", "linear", "channel_map")
-    return _is_depthwise(op) or (op.kind not in grid_kinds and op.in_channels == op.out_channels)
+    return op.keeps_channels and op.in_channels == op.out_channels
 
 
 def _family(op: Operator) -> Operator:
     """What operators that differ in widths alone have in common."""
-    groups = 0 if _is_depthwise(op) else op.groups
+    groups = 0 if op.depthwise else op.groups
     return replace(op, in_channels=0, out_channels=0, groups=groups)
 
 
 def _families(op: Operator) -> set[Operator]:
     family = _family(op)
-    if op.kind == "conv" and op.in_channels == op.out_channels == op.groups:
+    if op.kind in CONVOLUTIONS and op.in_channels == op.out_channels == op.groups:
         # One channel a group: both depthwise and the narrowest of the convolutions with as many
         # groups (with one group: of the dense ones).
         return {replace(family, groups=0), replace(family, groups=op.groups)}
@@ -147,7 +138,9 @@ def _families(op: Operator) -> set[Operator]:
 def _traits(op: Operator) -> str:
     plain = Operator(op.kind, op.in_channels, op.out_channels, op.height, op.width, op.kernel)
     told = [
-        f"{name}={value}" for name, value in op.to_json().items() if value != plain.to_json()[name]
+        f"{name}={value}"
+        for name, value in op.to_json().items()
+        if value != plain.to_json().get(name)
     ]
     return ", ".join(told) or "plain"
 

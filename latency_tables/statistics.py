@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 TIGHT = 0.02
 """A median is trusted when the half-width of its 95% interval is within this fraction of it."""
 
@@ -21,7 +21,8 @@ class Sample:
     Args:
         median_s: seconds per call.
         mad_s: median absolute deviation from the median, in seconds, unscaled.
-        quantiles: p10, p25, p50, p75 and p90, in seconds.
+        quantiles: p10, p25, p50, p75, p90 and p95, in seconds; tables of the first version have
+            no p95, and keep what they have.
         repeats: how many timings.
         noisy: the 95% interval of the median is wider than :data:`TIGHT` allows.
     """

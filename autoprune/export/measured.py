@@ -14,8 +14,8 @@ from autoprune.export.files import ONNX, UNPRUNED_ONNX, read_check
 from autoprune.export.load import ModelSource, load, unpruned_network
 from autoprune.export.onnx_files import onnx_runner
 from autoprune.export.schedule import Schedule
-from latency_tables.device import this_device
-from latency_tables.runtimes import runtime
+from latency_tables.device import DeviceFingerprint, this_device
+from latency_tables.runtimes import runs_here, runtime
 
 Runner = Callable[[], None]
 
@@ -60,9 +60,9 @@ def measure_bundle(
         VerificationError: an ONNX file does not run.
     """
     (found,) = compare(_runners(folder, schedule, model), rounds=rounds)
-    here = this_device()
-    same_device = here.to_json() == schedule.device
-    return judged(found, schedule, here.processor, same_device=same_device, judge=same_device)
+    here = this_device().processor
+    same_device = runs_here(schedule.runtime, DeviceFingerprint.from_json(schedule.device))
+    return judged(found, schedule, here, same_device=same_device, judge=same_device)
 
 
 def judged(

@@ -22,10 +22,9 @@ from autoprune.spec import JobSpec
 from autoprune.trials.table_store import TableStore
 from latency_tables.build import METHOD, measure_operators
 from latency_tables.calibration import Calibration
-from latency_tables.device import this_device
 from latency_tables.lock import measuring_lock
 from latency_tables.operators import Operator
-from latency_tables.runtimes import runtime
+from latency_tables.runtimes import device_of, normalised, runs_here, runtime
 from latency_tables.storage import load
 from latency_tables.table import Entry, Table, TableContext
 
@@ -61,7 +60,7 @@ class PricedTable:
     @property
     def is_of_this_device(self) -> bool:
         """Whether the table was measured on the machine this runs on."""
-        return self.table.context.device.digest == this_device().digest
+        return runs_here(self.table.context.runtime, self.table.context.device)
 
 
 def obtain(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress) -> PricedTable:
@@ -193,7 +192,8 @@ def _context(spec: JobSpec) -> TableContext:
         runtime_version=port.version(),
         batch=spec.batch,
         threads=spec.threads,
-        device=this_device(),
+        device=device_of(port),
+        dtype=port.dtype,
     )
 
 
@@ -217,9 +217,10 @@ def _newest(spec: JobSpec, subject: Subject, tables: TableStore) -> Table | None
 
 
 def _missing(subject: Subject, table: Table) -> list[str]:
-    port = runtime(table.context.runtime)
     measured = {entry.operator for entry in table.entries}
-    needed = {port.normalise(operator) for operator in subject.network.operators()}
+    needed = {
+        normalised(operator, table.context.runtime) for operator in subject.network.operators()
+    }
     return sorted(operator.label for operator in needed - measured)
 
 
@@ -263,7 +264,7 @@ def with_calibration(
     priced = _choose(stored, table, pinned_to)
     if priced is not None:
         return priced
-    if table.context.device.digest != this_device().digest:
+    if not runs_here(table.context.runtime, table.context.device):
         raise TableError(
             f"table {table.hash[:12]} was measured on another device "
             f"({table.context.device.processor}) and has no calibration for this network: run "

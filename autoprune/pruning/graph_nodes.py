@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import fx
 
+PRODUCTS = frozenset({"matmul", "bmm"})
+
 
 def operator_name(node: fx.Node) -> str:
     """``relu`` for aten.relu.default and aten.relu_.default alike."""
@@ -40,20 +42,20 @@ def pair(value: Any) -> tuple[int, int]:
     return int(value), int(value)
 
 
-def pixels(shape: Sequence[int], axis: int) -> tuple[int, int]:
-    """Height and width: what is neither the batch nor the channels."""
+def scales_a_product(node: fx.Node) -> bool:
+    """Whether it multiplies a tensor by a number for a product of matrices and nothing else."""
+    if operator_name(node) not in ("mul", "div") or isinstance(argument(node, 1, None), fx.Node):
+        return False
+    users = list(node.users)
+    return len(users) == 1 and operator_name(users[0]) in PRODUCTS and users[0].args[0] is node
+
+
+def pixels(shape: Sequence[int], axis: int, batch: int) -> tuple[int, int]:
+    """Height and width for one image: what is neither the batch nor the channels.
+
+    Where the first axis is not the batch (tokens first, windows of an image), they are positions.
+    """
     rest = [size for dim, size in enumerate(shape) if dim not in (0, axis)]
-    if len(rest) == 2:
+    if len(rest) == 2 and shape[0] == batch:
         return rest[0], rest[1]
-    return math.prod(rest), 1
-
-
-def moved_axis(node: fx.Node, axis: int, rank: int) -> int:
-    """Where a view puts the axis of the channels."""
-    if operator_name(node) == "permute":
-        order: Any = node.args[1]
-        return [dim % rank for dim in order].index(axis)
-    if operator_name(node) == "transpose":
-        first, second = (int(dim) % rank for dim in node.args[1:3])  # type: ignore[arg-type]
-        return {first: second, second: first}.get(axis, axis)
-    return axis
+    return max(1, math.prod(shape) // (shape[axis] * batch)), 1

@@ -11,7 +11,7 @@ from torch import nn
 
 from autoprune.errors import ModelError
 from autoprune.pruning.channels import Channels, TensorChannels
-from autoprune.pruning.graph_reader import GraphReader
+from autoprune.pruning.graph_reader import read_terms
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.terms import Term
 from latency_tables.operators import Operator
@@ -77,7 +77,7 @@ def read_network(model: nn.Module, example_input: torch.Tensor, space: SearchSpa
             "forward must not depend on the values of its input"
         ) from error
     sizes = TensorChannels(space)
-    terms = GraphReader(model, program, sizes, space).read()
+    terms = read_terms(model, program, sizes, space)
     parameters = tuple(
         _parameter_term(name, tuple(parameter.shape), sizes)
         for name, parameter in model.named_parameters()

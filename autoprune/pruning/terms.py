@@ -28,6 +28,4 @@ class Term:
     @property
     def equal(self) -> bool:
         """Whether it has as many outputs as inputs by its nature."""
-        op = self.operator
-        depthwise = op.groups > 1 and op.groups == op.in_channels == op.out_channels
-        return depthwise or op.kind not in ("conv", "linear", "channel_map")
+        return self.operator.keeps_channels

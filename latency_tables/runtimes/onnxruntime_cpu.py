@@ -37,6 +37,7 @@ class OnnxRuntime:
     """
 
     name = "onnxruntime"
+    dtype = "float32"
 
     def version(self) -> str:
         """Version of the onnxruntime package."""
@@ -106,15 +107,17 @@ def _bound_runner(session: Any, feeds: Mapping[str, npt.NDArray[np.generic]]) ->
     binding = session.io_binding()
     outputs = session.run(None, dict(feeds))
     named = zip((each.name for each in session.get_outputs()), outputs, strict=True)
+    bound = []
     for place, (name, values) in enumerate([*named, *feeds.items()]):
         value = ort.OrtValue.ortvalue_from_numpy(_placed(values, place))
         if name in feeds:
             binding.bind_ortvalue_input(name, value)
         else:
             binding.bind_ortvalue_output(name, value)
+        bound.append(value)
     run = session.run_with_iobinding
 
-    def call() -> None:
+    def call(_alive: list[Any] = bound) -> None:  # the binding itself keeps no buffer alive
         run(binding)
 
     return call

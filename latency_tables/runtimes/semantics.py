@@ -21,48 +21,126 @@ ACTIVATIONS = (
     "tanh",
 )
 """The activations every runtime runs: lower-case names of torch.nn.functional."""
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "add": ("scalar", "per_channel"),
+    "multiply": ("scalar", "per_channel"),
+    "matmul": ("transposed", "scaled", "scaled_transposed"),
+    "attention": ("causal", "masked"),
+    "softmax": ("log",),
+}
+
+
+TRANSPOSED = ("transposed", "scaled_transposed")
+SCALED = ("scaled", "scaled_transposed")
+
+
+def constant_shape(op: Operator) -> tuple[int, ...]:
+    """The shape of the constants of an add or multiply ``per_channel``."""
+    return (op.in_channels,) if op.width == 1 else (op.in_channels, 1, 1)
 
 
 def check_supported(op: Operator) -> None:
     """Refuse what no runtime could run.
 
     Raises:
-        UnsupportedOperatorError: an unknown kind or activation, or channels that do not fit.
+        UnsupportedOperatorError: an unknown kind, activation or variant, or sizes that do not fit.
     """
+    for problem in (_unknown_name(op), _misfit(op)):
+        if problem is not None:
+            raise UnsupportedOperatorError(problem)
+
+
+def _unknown_name(op: Operator) -> str | None:
     if op.kind not in KINDS:
-        raise UnsupportedOperatorError(f"cannot run {op.label}: the kinds are {', '.join(KINDS)}")
+        return f"cannot run {op.label}: the kinds are {', '.join(KINDS)}"
     if op.activation is not None and op.activation not in ACTIVATIONS:
-        raise UnsupportedOperatorError(
+        return (
             f"cannot run {op.label} with activation {op.activation!r}: "
             f"there is {', '.join(ACTIVATIONS)}"
         )
     if op.kind == "activation" and op.activation is None:
-        raise UnsupportedOperatorError(f"{op.label} does not say which activation it is")
-    if min(op.in_channels, op.out_channels) < 1:
-        raise UnsupportedOperatorError(f"{op.label}: every width must be at least 1")
+        return f"{op.label} does not say which activation it is"
+    if op.variant is not None and op.variant not in VARIANTS.get(op.kind, ()):
+        known = ", ".join(VARIANTS.get(op.kind, ())) or "none"
+        return f"cannot run {op.label} of variant {op.variant!r}: there is {known}"
+    return None
+
+
+def _misfit(op: Operator) -> str | None:
+    if min(op.in_channels, op.out_channels, op.copies) < 1:
+        return f"{op.label}: every width must be at least 1, and so must the copies"
     if op.in_channels % op.groups or op.out_channels % op.groups:
-        raise UnsupportedOperatorError(
-            f"{op.label}: both widths must be multiples of groups={op.groups}"
+        return f"{op.label}: both widths must be multiples of groups={op.groups}"
+    if op.kind == "attention" and (op.head_dim < 1 or op.in_channels % op.head_dim):
+        return f"{op.label}: its width must be a multiple of head_dim={op.head_dim}"
+    if op.kind == "conv1d" and (op.height, op.kernel[0]) != (1, 1):
+        return f"{op.label}: the height of a conv1d and of its kernel is 1"
+    reach = zip(op.output_padding, op.stride, op.dilation, strict=True)
+    if any(padding and padding >= max(rest) for padding, *rest in reach):
+        return (
+            f"{op.label}: output_padding={op.output_padding} must be smaller than "
+            "the stride or the dilation"
         )
+    return None
 
 
 def input_shapes(op: Operator, batch: int) -> list[tuple[int, ...]]:
     """The shape of each input of an operator.
 
-    * linear: one matrix [batch * height * width, in_channels]
-    * add, multiply: two tensors of equal shape
+    * linear: [batch, positions, in_channels]; [batch * positions, in_channels] with one position
+      an image, or a batch norm
+    * conv1d: [batch, in_channels, width]
+    * matmul: [batch * copies, height, in_channels], [batch * copies, in_channels, out_channels]
+    * attention: queries [batch * copies, heads, height, head_dim], keys and values alike with
+      width for height; where masked, the mask [height, width]
+    * layer_norm: [batch, height * width, channels]
+    * softmax: [batch * height, channels, width], without the last where it is 1
+    * add, multiply: two tensors of equal shape; with constants one, which holds its channels last
+      where the width is 1, as tokens do
     * concat: in_channels and out_channels - in_channels side by side; where both are equal, two
       halves of out_channels
     * all others: one tensor [batch, in_channels, height, width]
     """
-    if op.kind == "linear":
-        return [(batch * op.height * op.width, op.in_channels)]
+    if op.kind in ("matmul", "attention"):
+        return _product_shapes(op, batch * op.copies)
+    if op.kind in ("linear", "layer_norm"):
+        return [_token_shape(op, batch)]
+    if op.kind == "conv1d":
+        return [(batch, op.in_channels, op.width)]
+    if op.variant in ("scalar", "per_channel") and op.width == 1:
+        return [(batch, op.height, op.in_channels)]
+    if op.kind == "softmax":
+        columns = (op.width,) if op.width > 1 else ()
+        return [(batch * op.height, op.in_channels, *columns)]
+    return [(batch, count, op.height, op.width) for count in _channel_counts(op)]
+
+
+def _product_shapes(op: Operator, copies: int) -> list[tuple[int, ...]]:
+    if op.kind == "matmul":
+        second = (op.in_channels, op.out_channels)
+        if op.variant in TRANSPOSED:
+            second = (op.out_channels, op.in_channels)
+        return [(copies, op.height, op.in_channels), (copies, *second)]
+    heads = op.in_channels // op.head_dim
+    queries = (copies, heads, op.height, op.head_dim)
+    keys = (copies, heads, op.width, op.head_dim)
+    mask = [(op.height, op.width)] if op.variant == "masked" else []
+    return [queries, keys, keys, *mask]
+
+
+def _token_shape(op: Operator, batch: int) -> tuple[int, ...]:
+    positions = op.height * op.width
+    if op.kind == "linear" and (positions == 1 or op.batch_norm):
+        return (batch * positions, op.in_channels)
+    return (batch, positions, op.in_channels)
+
+
+def _channel_counts(op: Operator) -> list[int]:
     first = op.in_channels
     if op.kind == "concat":
         if first == op.out_channels:
             first = (op.out_channels + 1) // 2
         rest = op.out_channels - first
-        channels = [first, rest] if rest > 0 else [first]
-    else:
-        channels = [first, first] if op.kind in ("add", "multiply") else [first]
-    return [(batch, count, op.height, op.width) for count in channels]
+        return [first, rest] if rest > 0 else [first]
+    two = op.kind in ("add", "multiply") and op.variant is None
+    return [first, first] if two else [first]

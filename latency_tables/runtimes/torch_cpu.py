@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from latency_tables.operators import Operator
@@ -18,6 +20,7 @@ class TorchRuntime:
     """
 
     name = "torch"
+    dtype = "float32"
 
     def version(self) -> str:
         """Version of the torch package."""
@@ -29,11 +32,7 @@ class TorchRuntime:
 
     def operator_runner(self, op: Operator, batch: int, threads: int) -> Runner:
         """The operator's module on inputs of its own."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            module = OperatorModule(op)
-            inputs = tuple(torch.randn(shape) for shape in input_shapes(op, batch))
-        return _runner(module, inputs, threads)
+        return threaded_runner(*operator_with_inputs(op, batch), threads)
 
     def network_runner(
         self, model: torch.nn.Module, example_input: torch.Tensor, threads: int
@@ -43,12 +42,35 @@ class TorchRuntime:
         Raises:
             ValueError: the model is in training mode.
         """
-        if model.training:
-            raise ValueError("the model is in training mode: call model.eval() before measuring")
-        return _runner(model, (example_input,), threads)
+        check_evaluating(model)
+        return threaded_runner(model, (example_input,), threads)
 
 
-def _runner(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], threads: int) -> Runner:
+def operator_with_inputs(
+    op: Operator, batch: int
+) -> tuple[OperatorModule, tuple[torch.Tensor, ...]]:
+    """The operator as a module, and inputs for it; the same ones every time.
+
+    Raises:
+        UnsupportedOperatorError: the operator cannot be run as described.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = OperatorModule(op)
+        return module, tuple(torch.randn(shape) for shape in input_shapes(op, batch))
+
+
+def check_evaluating(model: torch.nn.Module) -> None:
+    """Raise ValueError for a model in training mode."""
+    if model.training:
+        raise ValueError("the model is in training mode: call model.eval() before measuring")
+
+
+def threaded_runner(
+    module: Callable[..., object], inputs: tuple[torch.Tensor, ...], threads: int
+) -> Runner:
+    """Calls the module without gradients, with so many threads for the length of each call."""
+
     def call() -> None:
         before = torch.get_num_threads()
         if before != threads:

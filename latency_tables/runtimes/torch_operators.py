@@ -8,17 +8,60 @@ import torch
 from torch import nn
 
 from latency_tables.operators import Operator
-from latency_tables.runtimes.semantics import check_supported
+from latency_tables.runtimes.semantics import (
+    SCALED,
+    TRANSPOSED,
+    check_supported,
+    constant_shape,
+)
+
+_SCALAR = 0.5
 
 
-class _Add(nn.Module):
+class _Elementwise(nn.Module):
+    """Of two tensors, or of one and constants: a number, or a value a channel."""
+
+    constant: torch.Tensor
+
+    def __init__(self, op: Operator, function: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+        self.scalar = _SCALAR if op.variant == "scalar" else None
+        self.register_buffer("constant", torch.randn(constant_shape(op)))
+
+    def forward(self, first: torch.Tensor, second: torch.Tensor | None = None) -> torch.Tensor:
+        if second is not None:
+            return self.function(first, second)
+        return self.function(first, self.constant if self.scalar is None else self.scalar)
+
+
+class _Matmul(nn.Module):
+    def __init__(self, op: Operator) -> None:
+        super().__init__()
+        self.transposed = op.variant in TRANSPOSED
+        self.scaled = op.variant in SCALED
+
     def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-        return first + second
+        if self.scaled:
+            first = first * _SCALAR
+        return torch.matmul(first, second.transpose(-2, -1) if self.transposed else second)
 
 
-class _Multiply(nn.Module):
-    def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-        return first * second
+class _Attention(nn.Module):
+    def __init__(self, op: Operator) -> None:
+        super().__init__()
+        self.causal = op.variant == "causal"
+
+    def forward(
+        self,
+        queries: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        return nn.functional.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=mask, is_causal=self.causal
+        )
 
 
 class _Concat(nn.Module):
@@ -42,12 +85,28 @@ class _ChannelMap(nn.Module):
 
 
 def _conv(op: Operator) -> nn.Module:
-    return nn.Conv2d(
+    flat = op.kind == "conv1d"
+    kind = nn.Conv1d if flat else nn.Conv2d
+    return kind(
+        op.in_channels,
+        op.out_channels,
+        op.kernel[1:] if flat else op.kernel,  # type: ignore[arg-type]  # 1 or 2 values each
+        stride=op.stride[1:] if flat else op.stride,  # type: ignore[arg-type]
+        padding=op.padding[1:] if flat else op.padding,  # type: ignore[arg-type]
+        dilation=op.dilation[1:] if flat else op.dilation,  # type: ignore[arg-type]
+        groups=op.groups,
+        bias=op.bias,
+    )
+
+
+def _conv_transpose(op: Operator) -> nn.Module:
+    return nn.ConvTranspose2d(
         op.in_channels,
         op.out_channels,
         op.kernel,
         stride=op.stride,
         padding=op.padding,
+        output_padding=op.output_padding,
         dilation=op.dilation,
         groups=op.groups,
         bias=op.bias,
@@ -55,17 +114,24 @@ def _conv(op: Operator) -> nn.Module:
 
 
 def _batch_norm(op: Operator) -> nn.Module:
-    two_dimensional = op.kind == "linear"
-    return (nn.BatchNorm1d if two_dimensional else nn.BatchNorm2d)(op.out_channels)
+    one_dimensional = op.kind in ("linear", "conv1d")
+    return (nn.BatchNorm1d if one_dimensional else nn.BatchNorm2d)(op.out_channels)
 
 
 _KINDS: dict[str, Callable[[Operator], nn.Module]] = {
     "conv": _conv,
+    "conv1d": _conv,
+    "conv_transpose": _conv_transpose,
     "linear": lambda op: nn.Linear(op.in_channels, op.out_channels, bias=op.bias),
+    "matmul": _Matmul,
+    "attention": _Attention,
     "batch_norm": _batch_norm,
+    "layer_norm": lambda op: nn.LayerNorm(op.in_channels),
+    "group_norm": lambda op: nn.GroupNorm(op.groups, op.in_channels),
+    "softmax": lambda op: (nn.LogSoftmax if op.variant == "log" else nn.Softmax)(dim=1),
     "activation": lambda _: nn.Identity(),
-    "add": lambda _: _Add(),
-    "multiply": lambda _: _Multiply(),
+    "add": lambda op: _Elementwise(op, torch.add),
+    "multiply": lambda op: _Elementwise(op, torch.mul),
     "concat": lambda _: _Concat(),
     "max_pool": lambda op: nn.MaxPool2d(op.kernel, op.stride, op.padding, op.dilation),
     "avg_pool": lambda op: nn.AvgPool2d(op.kernel, op.stride, op.padding),

@@ -34,6 +34,7 @@ class SpinningRuntime:
     """Every operator takes as many microseconds as it has outputs, times ``slowness``."""
 
     name = "spinning"
+    dtype = "float32"
 
     def __init__(self) -> None:
         self.built: list[Operator] = []

@@ -125,6 +125,7 @@ def test_an_operator_that_never_settles_is_marked_noisy(spinning: Any) -> None:
 
     class Restless:
         name = "restless"
+        dtype = "float32"
         version = spinning.version
         normalise = spinning.normalise
         network_runner = spinning.network_runner

@@ -22,7 +22,7 @@ from latency_tables import (
     runtime,
     runtime_names,
 )
-from latency_tables.operators import OperatorKind
+from latency_tables.operators import CONVOLUTIONS, OperatorKind
 from latency_tables.runtimes.onnx_export import export_onnx
 from latency_tables.runtimes.onnx_graphs import operator_graph
 from latency_tables.runtimes.semantics import ACTIVATIONS, input_shapes
@@ -35,14 +35,41 @@ EVERY_KIND = {
     "conv with all": replace(CONV, bias=True, batch_norm=True, activation="relu"),
     "strided conv": replace(CONV, stride=(2, 1), kernel=(3, 5), padding=(0, 2)),
     "dilated conv": replace(CONV, dilation=(2, 2)),
+    "conv1d": Operator("conv1d", 8, 12, 1, 9, (1, 3), (1, 2), (0, 1), batch_norm=True,
+                       activation="relu"),
+    "depthwise conv1d": Operator("conv1d", 8, 8, 1, 9, (1, 3), groups=8),
+    "conv_transpose": Operator("conv_transpose", 8, 12, 9, 9, (3, 3), (2, 2), (1, 1), bias=True,
+                               output_padding=(1, 0)),
+    "grouped conv_transpose": Operator("conv_transpose", 8, 12, 9, 9, (2, 2), (2, 2), groups=4,
+                                       batch_norm=True, activation="relu"),
+    "depthwise conv_transpose": Operator("conv_transpose", 8, 8, 9, 9, (2, 2), (2, 2), groups=8),
     "grouped conv": replace(CONV, groups=4),
     "depthwise": Operator("conv", 8, 8, 9, 9, (3, 3), groups=8, batch_norm=True),
     "linear": Operator("linear", 20, 10, bias=True),
+    "linear without bias": Operator("linear", 20, 10, activation="relu"),
+    "linear with bias and batch norm": Operator("linear", 20, 10, bias=True, batch_norm=True),
     "linear with all": Operator("linear", 20, 10, batch_norm=True, activation="relu"),
     "linear on tokens": Operator("linear", 20, 10, 4, 4, activation="gelu"),
+    "linear on tokens with bias": Operator("linear", 20, 10, 16, bias=True, activation="relu"),
+    "linear on tokens with batch norm": Operator("linear", 20, 10, 16, batch_norm=True),
+    "matmul": Operator("matmul", 9, 6, 9, copies=4),
+    "transposed matmul": Operator("matmul", 6, 9, 9, copies=4, variant="transposed"),
+    "scaled matmul": Operator("matmul", 9, 6, 9, copies=4, variant="scaled"),
+    "scaled transposed matmul": Operator("matmul", 6, 9, 9, variant="scaled_transposed"),
+    "attention": Operator("attention", 12, 12, 9, 7, head_dim=4, copies=2),
+    "causal attention": Operator("attention", 12, 12, 9, 9, head_dim=6, variant="causal"),
+    "masked attention": Operator("attention", 12, 12, 9, 7, head_dim=6, variant="masked"),
+    "layer_norm": Operator("layer_norm", 8, 8, 9, 9),
+    "group_norm": Operator("group_norm", 8, 8, 9, 9, groups=4),
+    "softmax": Operator("softmax", 8, 8, 9),
+    "softmax over a middle axis": Operator("softmax", 8, 8, 2, 9, variant="log"),
     "batch_norm": Operator("batch_norm", 8, 8, 9, 9, activation="relu"),
     "add": Operator("add", 8, 8, 9, 9, activation="relu"),
+    "add of a number": Operator("add", 8, 8, 9, 9, variant="scalar"),
+    "add of a number on tokens": Operator("add", 8, 8, 9, variant="scalar"),
     "multiply": Operator("multiply", 8, 8, 9, 9),
+    "multiply per channel": Operator("multiply", 8, 8, 9, 9, variant="per_channel"),
+    "multiply per channel on tokens": Operator("multiply", 8, 8, 9, variant="per_channel"),
     "concat": Operator("concat", 9, 9, 9, 9),
     "concat of a few and many": Operator("concat", 2, 9, 9, 9),
     "max_pool": Operator("max_pool", 8, 8, 9, 9, **POOL),
@@ -55,8 +82,21 @@ EVERY_KIND = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=["onnxruntime", "torch"])
+needs_cuda = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason=f"no CUDA device is visible to torch {torch.__version__}"
+)
+ON_GPU = [pytest.param(name, marks=needs_cuda) for name in ("cuda", "cuda-fp16")]
+QUICK = ["onnxruntime", "torch", *(["cuda", "cuda-fp16"] if torch.cuda.is_available() else [])]
+
+
+@pytest.fixture(params=["onnxruntime", "torch", "torch-compile", *ON_GPU])
 def each(request: pytest.FixtureRequest) -> Runtime:
+    return runtime(request.param)
+
+
+@pytest.fixture(params=QUICK)
+def quick(request: pytest.FixtureRequest) -> Runtime:
+    """Those that need no compiling, and so can run every operator in a test."""
     return runtime(request.param)
 
 
@@ -67,20 +107,21 @@ def test_every_kind_is_among_the_examples() -> None:
 def test_a_runtime_says_its_name_and_version(each: Runtime) -> None:
     assert each.name in runtime_names()
     assert each.version()[0].isdigit()
+    assert each.dtype == ("float16" if each.name == "cuda-fp16" else "float32")
 
 
 @pytest.mark.parametrize("op", EVERY_KIND.values(), ids=EVERY_KIND)
-def test_every_operator_runs_at_any_batch(each: Runtime, op: Operator) -> None:
+def test_every_operator_runs_at_any_batch(quick: Runtime, op: Operator) -> None:
     for batch in (1, 3):
-        run = each.operator_runner(op, batch, 1)
+        run = quick.operator_runner(op, batch, 1)
         assert run() is None
         run()
 
 
 @pytest.mark.parametrize("op", EVERY_KIND.values(), ids=EVERY_KIND)
-def test_normalising_twice_changes_nothing_more(each: Runtime, op: Operator) -> None:
-    once = each.normalise(op)
-    assert each.normalise(once) == once
+def test_normalising_twice_changes_nothing_more(quick: Runtime, op: Operator) -> None:
+    once = quick.normalise(op)
+    assert quick.normalise(once) == once
     assert (once.kind, once.in_channels, once.out_channels) == (
         op.kind,
         op.in_channels,
@@ -96,6 +137,13 @@ def test_normalising_twice_changes_nothing_more(each: Runtime, op: Operator) -> 
         replace(CONV, groups=3),
         replace(CONV, in_channels=0),
         Operator("activation", 8, 8),
+        replace(CONV, variant="scalar"),
+        Operator("add", 8, 8, variant="transposed"),
+        Operator("matmul", 8, 8, copies=0),
+        Operator("attention", 8, 8, 9, 9),
+        Operator("attention", 8, 8, 9, 9, head_dim=3),
+        Operator("conv1d", 8, 8, 9, 9, (1, 3)),
+        Operator("conv_transpose", 8, 8, 9, 9, (3, 3), output_padding=(1, 1)),
     ],
 )
 def test_what_cannot_be_run_is_refused(each: Runtime, op: Operator) -> None:
@@ -150,12 +198,15 @@ def outputs_of_both(op: Operator) -> tuple[Any, Any]:
     return session.run(None, feeds)[0], expected.numpy()
 
 
+_WEIGHTED = {*CONVOLUTIONS, "linear", "batch_norm", "layer_norm", "group_norm", "per_channel"}
+
+
 @pytest.mark.parametrize("op", EVERY_KIND.values(), ids=EVERY_KIND)
 def test_both_runtimes_run_the_same_operator(op: Operator) -> None:
     """Equal shapes for all; equal values where no weights are drawn."""
     found, expected = outputs_of_both(op)
     assert found.shape == expected.shape
-    if op.kind not in ("conv", "linear", "batch_norm"):
+    if not _WEIGHTED & {op.kind, op.variant}:
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -184,7 +235,7 @@ def test_inputs_of_a_concatenation_add_up() -> None:
 
 
 def test_an_unknown_runtime_lists_those_there_are() -> None:
-    with pytest.raises(UnknownRuntimeError, match=r"'tflite'.*onnxruntime, torch"):
+    with pytest.raises(UnknownRuntimeError, match=r"'tflite'.*cuda, cuda-fp16, onnxruntime, torch"):
         runtime("tflite")
 
 

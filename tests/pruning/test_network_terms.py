@@ -76,8 +76,8 @@ def test_poolings_and_views_follow_their_rules() -> None:
 
 
 def test_what_no_rule_prices_is_refused_by_name() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.LayerNorm([4, 8, 8]))
-    with pytest.raises(ModelError, match=r"layer '1' computes 'layer_norm', which no rule prices"):
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Softplus())
+    with pytest.raises(ModelError, match=r"layer '1' computes 'softplus', which no rule prices"):
         operators(model, 1, 3, 8, 8)
 
 

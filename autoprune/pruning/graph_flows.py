@@ -1,0 +1,135 @@
+"""What has been read of a graph so far: tensors on their way, and the terms that made them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import fx
+
+from autoprune.errors import ModelError
+from autoprune.models.channel_map import ChannelMap
+from autoprune.pruning.channels import Channels, TensorChannels
+from autoprune.pruning.graph_nodes import layer_of, pixels, shape_of
+from autoprune.pruning.terms import Term
+from latency_tables.operators import Operator, OperatorKind
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A tensor on its way: its channels, the axis that counts them, and the term that made it."""
+
+    channels: Channels
+    axis: int
+    term: int | None = None
+
+
+@dataclass
+class Reading:
+    """The state of reading one exported program, and what every rule needs of it.
+
+    Args:
+        sizes: of the model's tensors, as functions of the widths.
+        full: the groups' widths in the unpruned network.
+        tensors: placeholder -> name of the parameter or buffer.
+        maps: layer -> channel map.
+        batch: images of the example input.
+        flows: every node that the network's input reaches.
+        terms: what has been priced.
+    """
+
+    sizes: TensorChannels
+    full: list[int]
+    tensors: dict[str, str]
+    maps: dict[str, ChannelMap]
+    batch: int
+    flows: dict[fx.Node, Flow] = field(default_factory=dict)
+    terms: list[Term] = field(default_factory=list)
+
+    def sources(self, node: fx.Node) -> list[fx.Node]:
+        """Inputs of a node that the network's input reaches."""
+        return [source for source in node.all_input_nodes if source in self.flows]
+
+    def source(self, node: fx.Node) -> tuple[fx.Node, Flow]:
+        """The first of them."""
+        first = self.sources(node)[0]
+        return first, self.flows[first]
+
+    def weight(self, node: fx.Node, position: int = 1) -> tuple[str, tuple[int, ...]]:
+        """Name and shape of the parameter that a node takes as an argument."""
+        weight = node.args[position]
+        name = self.tensors.get(weight.name) if isinstance(weight, fx.Node) else None
+        if name is None or not isinstance(weight, fx.Node):
+            raise ModelError(
+                f"layer {layer_of(node)!r} computes its weight; only plain parameters can be pruned"
+            )
+        return name, shape_of(weight)
+
+    def pixels(self, node: fx.Node, axis: int) -> tuple[int, int]:
+        """Height and width of a node's tensor, for one image."""
+        return pixels(shape_of(node), axis, self.batch)
+
+    def per_image(self, count: int) -> int:
+        """How many of ``count`` things in a batch belong to one image."""
+        return max(1, count // self.batch)
+
+    def emit(self, term: Term, axis: int) -> Flow:
+        """Add a term; the flow of its output, whose channels are counted by ``axis``."""
+        for channels, count in (
+            (term.inputs, term.operator.in_channels),
+            (term.outputs, term.operator.out_channels),
+        ):
+            if channels.at(self.full) != count:
+                raise ModelError(
+                    f"layer {term.layer!r}: {term.operator.label} has {count} channels, its "
+                    f"groups account for {channels.at(self.full)}; exclude the layer by pattern"
+                )
+        self.terms.append(term)
+        return Flow(term.outputs, axis, len(self.terms) - 1)
+
+    def alike(self, node: fx.Node, kind: OperatorKind, **traits: Any) -> Flow:
+        """A term with as many outputs as inputs, at the size of its largest input."""
+        source = max(self.sources(node), key=lambda each: math.prod(shape_of(each)))
+        flow = self.flows[source]
+        count = shape_of(source)[flow.axis]
+        height, width = self.pixels(source, flow.axis)
+        operator = Operator(kind, count, count, height, width, **traits)
+        return self.emit(Term(operator, flow.channels, flow.channels, name_of(node)), flow.axis)
+
+    def fused(self, node: fx.Node, kinds: frozenset[str], **traits: Any) -> Flow | None:
+        """Make ``node`` part of the term before it, where it can be."""
+        source, flow = self.source(node)
+        if flow.term is None or len(source.users) > 1:
+            return None
+        term = self.terms[flow.term]
+        if term.operator.kind not in kinds or term.operator.activation is not None:
+            return None
+        if "batch_norm" in traits and term.operator.batch_norm:
+            return None
+        self.terms[flow.term] = replace(term, operator=replace(term.operator, **traits))
+        return flow
+
+    def fixed(self, node: fx.Node, source: fx.Node) -> None:
+        """Raise ModelError where channels can be pruned that a rule takes as they are."""
+        if self.flows[source].channels.multiples:
+            raise ModelError(
+                f"layer {name_of(node)!r} takes prunable channels of shape {shape_of(source)} into "
+                f"{node.name!r}, where no rule follows them; exclude the layer that produces them "
+                "by pattern"
+            )
+
+
+Rule = Callable[[Reading, fx.Node], Flow]
+
+
+def name_of(node: fx.Node) -> str:
+    """Its layer, for messages; the node's own name where it belongs to none."""
+    return layer_of(node) or node.name
+
+
+def is_tensor(node: fx.Node) -> bool:
+    """Whether its value is one tensor, not a list of them."""
+    return isinstance(node.meta["val"], torch.Tensor)

@@ -1,0 +1,142 @@
+"""Pricing what works pixel by pixel, pools pixels, or copies them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from torch import fx
+
+from autoprune.errors import ModelError
+from autoprune.pruning.channels import Channels
+from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
+from autoprune.pruning.graph_nodes import (
+    argument,
+    operator_name,
+    pair,
+    scales_a_product,
+    shape_of,
+)
+from autoprune.pruning.terms import Term
+from latency_tables.operators import Operator, OperatorKind
+
+
+def _elementwise(reading: Reading, node: fx.Node) -> Flow:
+    if scales_a_product(node):
+        # The product that reads it is priced with it: some runtimes do both in one step.
+        return reading.source(node)[1]
+    kind: OperatorKind = "add" if operator_name(node) in ("add", "sub") else "multiply"
+    return reading.alike(node, kind, variant=_constant(reading, node))
+
+
+def _constant(reading: Reading, node: fx.Node) -> str | None:
+    """What the second operand is; None for a tensor, computed or a constant as large as one."""
+    operands = [node.args[0], argument(node, 1, 1)]
+    fixed = [each for each in operands if not _is_computed(reading, each)]
+    if not fixed:
+        return None
+    count = math.prod(shape_of(fixed[0])) if isinstance(fixed[0], fx.Node) else 1
+    if count == 1:
+        return "scalar"
+    return "per_channel" if count < reading.per_image(math.prod(shape_of(node))) else None
+
+
+def _is_computed(reading: Reading, operand: Any) -> bool:
+    return isinstance(operand, fx.Node) and operand in reading.flows
+
+
+def _concat(reading: Reading, node: fx.Node) -> Flow:
+    sources: Any = node.args[0]
+    flows = [reading.flows.get(each) for each in sources]
+    axis = next(flow.axis for flow in flows if flow is not None)
+    shape = shape_of(node)
+    channels = next(flow.channels for flow in flows if flow is not None)
+    if int(argument(node, 1, 0)) % len(shape) == axis:
+        channels = Channels(0)
+        for flow, source in zip(flows, sources, strict=True):
+            fixed = Channels(shape_of(source)[axis])
+            channels = channels.plus(fixed if flow is None else flow.channels)
+    return _copy(reading, node, Flow(channels, axis))
+
+
+def _copy(reading: Reading, node: fx.Node, flow: Flow) -> Flow:
+    """A copy of what the node returns, priced as a concatenation."""
+    count = shape_of(node)[flow.axis]
+    height, width = reading.pixels(node, flow.axis)
+    operator = Operator("concat", count, count, height, width)
+    return reading.emit(Term(operator, flow.channels, flow.channels, name_of(node)), flow.axis)
+
+
+def _roll(reading: Reading, node: fx.Node) -> Flow:
+    # A runtime cuts the tensor in two and joins them the other way round, axis after axis.
+    _, flow = reading.source(node)
+    shifts: Any = node.args[1]
+    for shift in shifts if isinstance(shifts, list | tuple) else [shifts]:
+        if shift:
+            _copy(reading, node, flow)
+    return Flow(flow.channels, flow.axis)
+
+
+def _pad(reading: Reading, node: fx.Node) -> Flow:
+    source, flow = reading.source(node)
+    padding: Any = node.args[1]
+    if not any(padding):
+        return flow
+    if shape_of(node)[flow.axis] != shape_of(source)[flow.axis]:
+        reading.fixed(node, source)
+        flow = Flow(Channels(shape_of(node)[flow.axis]), flow.axis)
+    return _copy(reading, node, flow)
+
+
+def _pool(reading: Reading, node: fx.Node) -> Flow:
+    kind: OperatorKind = "max_pool" if operator_name(node) == "max_pool2d" else "avg_pool"
+    kernel = pair(node.args[1])
+    return reading.alike(
+        node,
+        kind,
+        kernel=kernel,
+        stride=pair(argument(node, 2, None) or kernel),
+        padding=pair(argument(node, 3, 0)),
+        dilation=pair(argument(node, 4, 1)) if kind == "max_pool" else (1, 1),
+    )
+
+
+def _adaptive_pool(reading: Reading, node: fx.Node) -> Flow:
+    source, flow = reading.source(node)
+    before, after = shape_of(source)[-2:], shape_of(node)[-2:]
+    if before == after and after != (1, 1):
+        return flow
+    if after == (1, 1):
+        return reading.alike(node, "global_avg_pool")
+    stride = (max(1, before[0] // after[0]), max(1, before[1] // after[1]))
+    kernel = (math.ceil(before[0] / after[0]), math.ceil(before[1] / after[1]))
+    return reading.alike(node, "avg_pool", kernel=kernel, stride=stride)
+
+
+def _mean(reading: Reading, node: fx.Node) -> Flow:
+    source, flow = reading.source(node)
+    dims = argument(node, 1, None)
+    rank = len(shape_of(source))
+    if dims is None or {dim % rank for dim in dims} != set(range(1, rank)) - {flow.axis}:
+        raise ModelError(
+            f"layer {name_of(node)!r} takes a mean over dimensions {dims} of "
+            f"{shape_of(source)}; only a mean over all pixels has a price"
+        )
+    pooled = reading.alike(node, "global_avg_pool")
+    return replace(pooled, axis=pooled.axis if len(shape_of(node)) == rank else 1)
+
+
+RULES: dict[str, Rule] = {
+    "add": _elementwise,
+    "sub": _elementwise,
+    "mul": _elementwise,
+    "div": _elementwise,
+    "cat": _concat,
+    "roll": _roll,
+    "pad": _pad,
+    "max_pool2d": _pool,
+    "avg_pool2d": _pool,
+    "adaptive_avg_pool2d": _adaptive_pool,
+    "mean": _mean,
+}
