@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from autoprune.trials.engine import connect
 from autoprune.trials.records import FinalistRecord
 from autoprune.trials.table_store import TableStore
 from latency_tables.calibration import Calibration, fit
+from latency_tables.network_sums import NetworkSums
 
 TABLE = "a" * 64
 
@@ -24,8 +24,8 @@ TABLE = "a" * 64
 class Sums:
     """A cost model whose sum is the first width in milliseconds."""
 
-    def sums(self, widths: Sequence[tuple[int, ...]]) -> Any:
-        return np.array(widths, dtype=float)[:, 0] * 1e-3
+    def network_sums(self, widths: Sequence[tuple[int, ...]]) -> NetworkSums:
+        return NetworkSums.of(np.array(widths, dtype=float)[:, 0] * 1e-3)
 
 
 @pytest.fixture
