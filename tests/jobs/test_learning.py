@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autoprune.jobs import learning
 from autoprune.jobs.context import silent
-from autoprune.jobs.learning import MOST_NETWORKS, FinalistLearner
+from autoprune.jobs.learning import FinalistLearner
 from autoprune.trials.engine import connect
 from autoprune.trials.records import FinalistRecord
 from autoprune.trials.table_store import TableStore
@@ -86,6 +87,8 @@ def test_networks_that_the_calibration_holds_teach_nothing(tables: TableStore) -
     assert said["networks"] == 1
 
 
-def test_a_calibration_stops_growing(tables: TableStore) -> None:
-    learner = FinalistLearner(Sums(), calibration(MOST_NETWORKS), tables)  # type: ignore[arg-type]
-    assert learner.learn(measured(0.84), silent) is None
+def test_a_calibration_stops_growing(tables: TableStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "MOST_NETWORKS", 18)
+    learner = FinalistLearner(Sums(), calibration(), tables)  # type: ignore[arg-type]
+    assert learner.learn(measured(0.84, range(50, 57)), silent) is None
+    assert learner.learn(measured(0.84, range(50, 56)), silent) is not None
