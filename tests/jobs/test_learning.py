@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from autoprune.jobs import learning
 from autoprune.jobs.context import silent
-from autoprune.jobs.learning import MOST_NETWORKS, FinalistLearner
+from autoprune.jobs.learning import FinalistLearner
 from autoprune.trials.engine import connect
 from autoprune.trials.records import FinalistRecord
 from autoprune.trials.table_store import TableStore
 from latency_tables.calibration import Calibration, fit
+from latency_tables.network_sums import NetworkSums
 
 TABLE = "a" * 64
 
@@ -24,8 +25,8 @@ TABLE = "a" * 64
 class Sums:
     """A cost model whose sum is the first width in milliseconds."""
 
-    def sums(self, widths: Sequence[tuple[int, ...]]) -> Any:
-        return np.array(widths, dtype=float)[:, 0] * 1e-3
+    def network_sums(self, widths: Sequence[tuple[int, ...]]) -> NetworkSums:
+        return NetworkSums.of(np.array(widths, dtype=float)[:, 0] * 1e-3)
 
 
 @pytest.fixture
@@ -86,6 +87,8 @@ def test_networks_that_the_calibration_holds_teach_nothing(tables: TableStore) -
     assert said["networks"] == 1
 
 
-def test_a_calibration_stops_growing(tables: TableStore) -> None:
-    learner = FinalistLearner(Sums(), calibration(MOST_NETWORKS), tables)  # type: ignore[arg-type]
-    assert learner.learn(measured(0.84), silent) is None
+def test_a_calibration_stops_growing(tables: TableStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "MOST_NETWORKS", 18)
+    learner = FinalistLearner(Sums(), calibration(), tables)  # type: ignore[arg-type]
+    assert learner.learn(measured(0.84, range(50, 57)), silent) is None
+    assert learner.learn(measured(0.84, range(50, 56)), silent) is not None
