@@ -73,8 +73,10 @@ def legal_widths(units: int, divisor: int | None, min_keep: float) -> tuple[int,
     step = divisor or BLOCK
     step *= math.ceil(units / (MAX_CHOICES * step))
     first = math.ceil(lowest / step) * step
-    below = range(lowest, min(BLOCK, units)) if divisor is None else ()
-    return tuple(sorted({*below, *range(first, units, step), units}))
+    multiples = {*range(first, units, step), units}
+    below = range(lowest, min(BLOCK, units)) if divisor is None else range(0)
+    room = max(0, MAX_CHOICES - len(multiples))
+    return tuple(sorted({*below[max(0, len(below) - room) :], *multiples}))
 
 
 def _check_patterns(ignore: Sequence[str], layers: Sequence[str]) -> None:

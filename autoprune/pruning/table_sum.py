@@ -84,7 +84,7 @@ class TableSum:
 
     def _add_block(self, columns: IntArray, total: FloatArray) -> None:
         shifts: dict[tuple[Channels, int], IntArray] = {}
-        flat, found = np.empty_like(columns[0]), np.empty_like(total)
+        flat, found = np.empty(len(total), dtype=np.int64), np.empty_like(total)
         for gather in self._gathers:
             for key in gather.offsets:
                 if key not in shifts:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from typing import get_args
 
+from latency_tables.calibration import Calibration
 from latency_tables.device import DeviceFingerprint
+from latency_tables.law import Law
 from latency_tables.operators import Operator, OperatorKind
 from latency_tables.runtimes import runtime
 from latency_tables.statistics import Sample
@@ -30,3 +33,9 @@ def made_up_table(operators: Iterable[Operator]) -> Table:
         seconds = made_up_price(op)
         entries.append(Entry(op, Sample(seconds, 0.0, (seconds,) * 5, repeats=12, noisy=False)))
     return Table(TableContext("onnxruntime", "1", 1, 1, device), tuple(entries))
+
+
+def made_up_calibration(scale: float, offset_s: float, cache_bytes: float = inf) -> Calibration:
+    """A law that asks nothing for the weights; its figures of trust say nothing."""
+    law = Law(scale, 0.0, cache_bytes, offset_s, least_s=1e-9)
+    return Calibration("t", "n", law, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, runs=())

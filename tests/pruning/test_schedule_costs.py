@@ -1,10 +1,11 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from made_up_tables import made_up_price, made_up_table
+from made_up_tables import made_up_calibration, made_up_price, made_up_table
 from pruning_cases import random_kept, random_widths
 from torch import nn
 
@@ -14,7 +15,6 @@ from autoprune.pruning.groups import find_groups
 from autoprune.pruning.network import read_network
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import prune
-from latency_tables.calibration import Calibration
 
 NETWORKS = ["autoprune:resnet20", "autoprune:vgg16_bn", "torchvision:mobilenet_v2", "grouped"]
 
@@ -89,9 +89,7 @@ def test_each_row_costs_what_it_costs_alone_and_floats_are_taken(resnet20: Any) 
 
 def test_the_calibration_turns_sums_into_latency(resnet20: Any) -> None:
     table = made_up_table(resnet20.network.operators())
-    law = Calibration(
-        table.hash, "resnet20", 0.5, 1e-5, 4, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, ((1e-9, 1e-5),) * 4
-    )
+    law = made_up_calibration(0.5, 1e-5)
     full = [[group.units for group in resnet20.space.groups]]
     plain = CostModel(resnet20.space, resnet20.network, table)
     calibrated = CostModel(resnet20.space, resnet20.network, table, law)
@@ -105,7 +103,7 @@ def test_a_thinned_table_is_interpolated_and_says_so(resnet20: Any) -> None:
     whole = CostModel(space, network, made_up_table(network.operators()))
     thin = CostModel(space, network, made_up_table(network.operators(points=3)))
     full = np.array([[group.units for group in space.groups]])
-    between = np.array([[group.choices[4] for group in space.groups]])
+    between = np.array([[group.choices[2] for group in space.groups]])
     assert whole.interpolated_share() == 0.0
     assert 0.5 < thin.interpolated_share() < 1.0
     assert thin.interpolated_share(full) == 0.0
@@ -153,3 +151,17 @@ def test_latency_without_a_table_and_illegal_widths_are_refused(resnet20: Any) -
         cost.params([full, [99, *full[1:]]])
     with pytest.raises(ModelError, match="expected 12 widths a schedule, got 3"):
         cost.params([full[:3]])
+
+
+def test_weights_beyond_the_cache_are_priced_cold(resnet20: Any) -> None:
+    """Three sums brought together by the law equal what the law says of a whole array."""
+    hot = made_up_table(resnet20.network.operators())
+    cold = [replace(e, cold_s=1.5 * e.sample.median_s) for e in hot.entries]
+    table = replace(hot, entries=tuple(cold))
+    far, near = made_up_calibration(1.0, 0.0, 1e5), made_up_calibration(1.0, 0.0)
+    rows = np.array([[g.units for g in resnet20.space.groups]])
+    plain = CostModel(resnet20.space, resnet20.network, table, near)
+    paying = CostModel(resnet20.space, resnet20.network, table, far)
+    weights = 4 * plain.params(rows)[0]
+    missing = weights**2 / (weights**2 + 1e10)
+    assert paying.latency(rows)[0] == pytest.approx((1 + 0.5 * missing) * plain.latency(rows)[0])

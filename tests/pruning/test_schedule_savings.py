@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_tables import made_up_table
+from made_up_tables import made_up_calibration, made_up_table
 
 from autoprune.errors import ModelError
 from autoprune.pruning.cost import CostModel
@@ -77,7 +77,7 @@ def test_pair_grids_add_up_to_the_sum(name: str, case: Callable[[str], Any]) -> 
 def test_savings_add_up_to_the_predicted_saving(name: str, case: Callable[[str], Any]) -> None:
     subject = case(name)
     plain = priced(subject)
-    law = Calibration("t", "n", 0.7, 1e-4, 4, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, ((1e-9, 1e-5),) * 4)
+    law = made_up_calibration(0.7, 1e-4)
     rows = random_rows(subject, 20)
     full = full_row(subject)
     calibrated = priced(subject, law)

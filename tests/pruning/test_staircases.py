@@ -89,9 +89,9 @@ def test_prices_that_rise_with_the_width_leave_every_width(resnet20: Any) -> Non
 def test_widths_that_fill_no_block_are_named_with_the_next_that_does(resnet20: Any) -> None:
     found = drop_dominated(resnet20.space, [priced(resnet20, in_blocks_of_four)])
     inner = next(group for group in found.space.groups if group.name == "layer1.0.conv1")
-    assert 15 not in inner.choices
-    assert 16 in inner.choices
-    assert "layer1.0.conv1: 15 costs more than 16" in [str(step) for step in found.dropped]
+    assert 7 not in inner.choices
+    assert 8 in inner.choices
+    assert "layer1.0.conv1: 7 costs more than 8" in [str(step) for step in found.dropped]
 
 
 def test_a_width_is_left_out_only_where_it_pays_on_no_device(resnet20: Any) -> None:
