@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoprune.errors import TableError
-from autoprune.jobs.calibrating import calibrate
+from autoprune.jobs.calibrating import CALIBRATION_NETWORKS, CHECK_NETWORKS, calibrate
 from autoprune.jobs.context import Progress
 from autoprune.jobs.load import LoadReport, warn_of_load
 from autoprune.jobs.subject import Subject
@@ -257,7 +257,7 @@ def with_calibration(
     """The table with its newest calibration for this network, measured now where there is none.
 
     Args:
-        again: measure a new one whatever there is.
+        again: measure a new one, on more networks, whatever there is.
         pinned_to: the start of one calibration's hash, to be taken instead of the newest.
     """
     stored = [] if again else _stored_calibrations(table, subject, tables)
@@ -270,7 +270,8 @@ def with_calibration(
             f"({table.context.device.processor}) and has no calibration for this network: run "
             "'autoprune latency measure --model MODEL --out FILE' there, and give that file"
         )
-    calibration = calibrate(subject, table, progress)
+    networks = CHECK_NETWORKS if again else CALIBRATION_NETWORKS
+    calibration = calibrate(subject, table, progress, networks)
     tables.save_calibration(
         calibration.hash, table.hash, calibration.network, calibration.to_json()
     )
