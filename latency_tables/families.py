@@ -53,6 +53,10 @@ def operator_name(op: Operator) -> str:
         parts.append("batch norm")
     if op.activation and op.activation != op.kind:
         parts.append(op.activation)
+    if op.copies > 1:
+        parts.append(f"{op.copies} times")
+    if op.variant is not None:
+        parts.append(op.variant.replace("_", " "))
     return ", ".join(parts)
 
 

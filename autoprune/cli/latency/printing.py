@@ -55,3 +55,5 @@ def print_priced(priced: PricedTable, as_json: bool, **more: Any) -> None:
         return
     print_about(priced.table)
     say(priced.describe())
+    parts = (f"{name} {share:+.1%}" for name, share in priced.calibration.shares().items())
+    say(f"what the measured time is made of: {', '.join(parts)}")
