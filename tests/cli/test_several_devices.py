@@ -30,16 +30,23 @@ SLOWER = 10.0
 
 def on_board(table: Path, out: Path, **context: Any) -> Path:
     """The same network on a made-up device that takes ten times as long."""
-    measured, (law,) = load(table)
+    measured, (calibration,) = load(table)
     there = Table(
         replace(measured.context, device=BOARD, **context), measured.entries, measured.method
     )
-    slow = replace(
+    law = calibration.law
+    slow_law = replace(
         law,
-        table=there.hash,
         scale=SLOWER * law.scale,
+        seconds_per_byte=SLOWER * law.seconds_per_byte,
         offset_s=SLOWER * law.offset_s,
-        pairs=tuple((total, SLOWER * real) for total, real in law.pairs),
+        least_s=SLOWER * law.least_s,
+    )
+    slow = replace(
+        calibration,
+        table=there.hash,
+        law=slow_law,
+        runs=tuple(replace(r, measured_s=SLOWER * r.measured_s) for r in calibration.runs),
     )
     save(out, there, [slow])
     return out
