@@ -23,8 +23,8 @@ PARTS = 8
 """Operators are measured in about so many chunks, each saved when it is done..."""
 MIN_CHUNK, MAX_CHUNK = 32, 512
 """...of so many operators: the longer a round takes, the less one disturbance meets of a median."""
-MIN_ROUNDS = 12
-MAX_ROUNDS = 48
+MIN_ROUNDS = 20
+MAX_ROUNDS = 60
 DRIFT = 0.1
 """A round in which the anchor moved by more than this fraction is thrown away..."""
 MAX_DISCARDED = 6

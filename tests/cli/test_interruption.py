@@ -59,7 +59,7 @@ def test_an_interruption_before_the_job_exists_ends_quietly(
     def interrupted(*_args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("autoprune.composition.jobs.from_file", interrupted)
+    monkeypatch.setattr("autoprune.jobs.devices.from_file", interrupted)
     said = program("search", *tiny, "--budget", "65%")
     assert said.code == 130
     assert "nothing to resume" in said.err

@@ -20,7 +20,7 @@ from latency_tables import (
     summarise,
     this_device,
 )
-from latency_tables.build import ANCHOR
+from latency_tables.build import ANCHOR, MAX_ROUNDS, MIN_ROUNDS
 
 CONV = Operator("conv", 8, 50, 8, 8, (3, 3), padding=(1, 1))
 WIDTHS = (50, 100, 200)
@@ -37,7 +37,7 @@ def test_medians_are_the_time_of_one_call(spinning: Any) -> None:
     entries = measure_operators(OPERATORS, runtime=spinning, batch=1, threads=1)
     medians = [entry.sample.median_s for entry in entries]
     assert medians == pytest.approx([width * 1e-6 for width in WIDTHS], rel=0.15)
-    assert all(entry.sample.repeats >= 12 for entry in entries)
+    assert all(entry.sample.repeats >= MIN_ROUNDS for entry in entries)
 
 
 def test_operators_that_a_runtime_folds_together_are_measured_once() -> None:
@@ -138,7 +138,7 @@ def test_an_operator_that_never_settles_is_marked_noisy(spinning: Any) -> None:
 
     (entry,) = measure_operators(OPERATORS[-1:], runtime=Restless(), batch=1, threads=1)
     assert entry.sample.noisy
-    assert entry.sample.repeats == 48
+    assert entry.sample.repeats == MAX_ROUNDS
 
 
 def small_network(widths: list[int]) -> tuple[nn.Module, list[Operator]]:
