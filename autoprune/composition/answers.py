@@ -28,8 +28,9 @@ def take_answers(stores: Stores, job_id: str, plan: Plan, path: Path, progress: 
     job = stores.trials.job(job_id)
     answers = read_answers(path)
     chosen = choose_by_answers(stores.trials, job, plan, answers)
-    found = {"slot": chosen.slot, "status": "measured", "measured_on": answers.measured_on}
-    results: Json = {"chosen": {**found, **(chosen.measured or {})}}
+    found: Json = {"slot": chosen.slot, "status": "measured", "measured_on": answers.measured_on}
+    why = plan.explain(chosen.widths)
+    results: Json = {"chosen": {**found, **(chosen.measured or {}), "why": why}}
     set_training_threads(plan.spec.train_threads)
     executor = make_executor(plan, None)
     lease = acquire(stores.trials, job_id)

@@ -26,7 +26,13 @@ def complete(folder: Path, schedule: Schedule, measured: Measurement) -> str:
             "measured_on": measured.measured_on,
         }
     )
-    after = schedule.model_copy(update={"version": VERSION, "latency": latency})
+    measured_here = {"status": "measured", "measured_s": measured.latency_s}
+    devices = tuple(
+        row.model_copy(update=measured_here) if row.is_primary_of(schedule) else row
+        for row in schedule.devices
+    )
+    update = {"version": VERSION, "latency": latency, "devices": devices}
+    after = schedule.model_copy(update=update)
     report = (folder / files.REPORT).read_bytes()
     rows = rows_of(report.decode())
     if rows is not None:

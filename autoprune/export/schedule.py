@@ -136,6 +136,16 @@ class DeviceLatency(Entry):
     measured_s: Seconds | None = None
     status: Literal["measured", "predicted"]
 
+    def is_primary_of(self, schedule: Schedule) -> bool:
+        """Whether finalists are measured for it: the schedule's own latencies are of it."""
+        same = (self.device, self.runtime, self.threads, self.base_s)
+        return same == (
+            schedule.device,
+            schedule.runtime,
+            schedule.threads,
+            schedule.latency.base_s,
+        )
+
 
 class Costs(Entry):
     """Multiply-adds and parameters, before and after."""

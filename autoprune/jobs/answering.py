@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from autoprune.budget import latency_key
 from autoprune.errors import BudgetInfeasibleError
 from autoprune.export.answers import Answers, RefusedAnswersError
 from autoprune.jobs.choosing import ENOUGH, used
@@ -25,7 +26,7 @@ def choose_by_answers(
         BudgetInfeasibleError: no finalist fits there.
     """
     _check(store, job, plan, answers)
-    base_s, limit_s = plan.priced.base_s, plan.limits.get("latency")
+    base_s, limit_s = plan.priced.base_s, plan.limits.get(latency_key(plan.primary))
     slots = (network.slot for network in answers.networks[1:])
     found = dict(zip(slots, answers.comparisons, strict=True))
     fitting = [
@@ -52,7 +53,9 @@ def _check(store: TrialStore, job: JobRecord, plan: Plan, answers: Answers) -> N
             f"the answers {answers.path} are refused: they are of job {answers.job}, not of "
             f"{job.id}; give those that this job's kit wrote"
         )
-    absolute = any(b.kind == "latency" and b.fraction is None for b in plan.spec.bounds)
+    absolute = any(
+        b.key == latency_key(plan.primary) and b.fraction is None for b in plan.spec.bounds
+    )
     if absolute and not answers.same_device(plan.priced.table.context.device.to_json()):
         raise RefusedAnswersError(
             f"the answers {answers.path} are refused: the budget in milliseconds is of the table's "

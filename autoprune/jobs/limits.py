@@ -84,21 +84,20 @@ def resolve_limits(
 
 
 def loads_of(
-    limits: Mapping[str, float], yardsticks: Mapping[str, Yardstick], fraction: float | None = None
+    limits: Mapping[str, float],
+    yardsticks: Mapping[str, Yardstick],
+    fractions: Mapping[str, float] | None = None,
 ) -> Callable[[FloatArray], FloatArray]:
     """Widths [N, G] -> the largest of cost / aim over all bounds, [N].
 
     Args:
-        fraction: aim at this much of each latency bound, as predicted, in place of what its margin
-            leaves; other bounds are exact.
+        fractions: of bounds that are aimed at as predicted, in place of what their margin leaves.
     """
-
-    def aim(key: str, limit: float) -> float:
-        if fraction is None:
-            return yardsticks[key].aim(limit)
-        return limit * fraction if yardsticks[key].margin is not None else limit
-
-    parts = [(yardsticks[key].cost, aim(key, limit)) for key, limit in limits.items()]
+    aims = {key: yardsticks[key].aim(limit) for key, limit in limits.items()}
+    for key, fraction in (fractions or {}).items():
+        if key in limits:
+            aims[key] = limits[key] * fraction
+    parts = [(yardsticks[key].cost, aim) for key, aim in aims.items()]
 
     def load(widths: FloatArray) -> FloatArray:
         worst: FloatArray = np.max(np.stack([cost(widths) / aim for cost, aim in parts]), axis=0)

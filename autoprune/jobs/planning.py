@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from autoprune.budget import latency_key
 from autoprune.evaluation.contract import EVALUATION_VERSION, Fidelity, Metric
 from autoprune.evaluation.scoring import metric_code
 from autoprune.jobs.devices import Tables, hashes_of, primary_of
@@ -92,10 +93,10 @@ class Plan:
     def rung(self, fraction: float) -> Load:
         """The load that is 1 where the latency is this fraction of its budget as predicted.
 
-        With several devices, on each of them. Bounds on MACs and parameters are exact: they hold
-        whatever the fraction.
+        That of the device finalists are measured on: the bounds of other devices keep their margin,
+        as nothing is measured there, and those on MACs and parameters are exact.
         """
-        return loads_of(self.limits, self.yardsticks, fraction)
+        return loads_of(self.limits, self.yardsticks, {latency_key(self.primary): fraction})
 
     def predict(self, schedules: Sequence[tuple[int, ...]]) -> list[Json]:
         """Latency in seconds, MACs and parameters of each schedule, by the cost models."""

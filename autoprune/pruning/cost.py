@@ -14,7 +14,7 @@ from autoprune.pruning.network import Network
 from autoprune.pruning.pair_grids import ONE, Axes, FloatArray, Grid, IntArray, PairGrid, merged
 from autoprune.pruning.pricing import Priced, price
 from autoprune.pruning.space import SearchSpace
-from autoprune.pruning.table_sum import TableSum
+from autoprune.pruning.table_sum import TableSum, TableSums
 from autoprune.pruning.terms import Term
 from latency_tables.calibration import Calibration
 from latency_tables.network_sums import NetworkSums
@@ -61,7 +61,7 @@ class CostModel:
                 self._grids,
                 lambda: [each.seconds for each in price(network.terms, self._axes, table.cold)],
                 [_scaled(table.context.bytes_per_value, grid) for grid in parameters],
-                self._summed,
+                lambda sums: TableSums(sums, self._axes, space),
                 None if calibration is None else calibration.law,
             )
 

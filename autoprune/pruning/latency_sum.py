@@ -7,7 +7,7 @@ from functools import cached_property
 from math import isinf
 
 from autoprune.pruning.pair_grids import FloatArray, Grid, IntArray, merged
-from autoprune.pruning.table_sum import TableSum
+from autoprune.pruning.table_sum import TableSums
 from latency_tables.law import Law
 from latency_tables.network_sums import NetworkSums
 
@@ -18,13 +18,13 @@ class LatencySum:
     """Sums of a table's prices and of the weights, brought together by a calibration's law.
 
     Where all weights stay near, latency is one sum of scaled prices; where a cache is too small for
-    them, three sums are taken, which is as many times slower.
+    them, three sums are taken at once.
 
     Args:
         hot: operators called again at once, in seconds.
         cold: makes the same of operators called after many others; asked only where it is needed.
         weight_bytes: of the parameters.
-        summed: builds a sum over the space.
+        summed: builds sums over the space.
         law: None for plain sums.
     """
 
@@ -33,7 +33,7 @@ class LatencySum:
         hot: Grids,
         cold: Callable[[], Grids],
         weight_bytes: Grids,
-        summed: Callable[[Grids], TableSum],
+        summed: Callable[[Sequence[Grids]], TableSums],
         law: Law | None,
     ) -> None:
         self._hot, self._make_cold, self._bytes = hot, cold, weight_bytes
@@ -44,17 +44,17 @@ class LatencySum:
         if self._law is None:
             return self.hot(rows)
         if isinf(self._law.cache_bytes):
-            return self._law.finish(self._scaled_sum(rows))
+            return self._law.finish(self._scaled_sum(rows)[0])
         return self._law.predict(self.network_sums(rows))
 
     def network_sums(self, rows: IntArray) -> NetworkSums:
         """What a law is fitted on; [N, G] -> N networks."""
-        return NetworkSums(self.hot(rows), self._cold(rows), self._weights(rows))
+        return NetworkSums(*self._apart(rows))
 
-    @cached_property
-    def hot(self) -> TableSum:
-        """Plain sums of prices, in seconds."""
-        return self._summed(self._hot)
+    def hot(self, rows: IntArray) -> FloatArray:
+        """Plain sums of prices, in seconds; [N, G] -> [N]."""
+        total: FloatArray = self._hot_sum(rows)[0]
+        return total
 
     @cached_property
     def scaled(self) -> Grids:
@@ -69,16 +69,16 @@ class LatencySum:
         )
 
     @cached_property
-    def _scaled_sum(self) -> TableSum:
-        return self._summed(self.scaled)
+    def _hot_sum(self) -> TableSums:
+        return self._summed([self._hot])
 
     @cached_property
-    def _cold(self) -> TableSum:
-        return self._summed(self._make_cold())
+    def _scaled_sum(self) -> TableSums:
+        return self._summed([self.scaled])
 
     @cached_property
-    def _weights(self) -> TableSum:
-        return self._summed(self._bytes)
+    def _apart(self) -> TableSums:
+        return self._summed([self._hot, self._make_cold(), self._bytes])
 
 
 def _times(factor: float, grid: Grid) -> Grid:

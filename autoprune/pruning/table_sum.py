@@ -32,7 +32,12 @@ Variables = tuple[Channels, ...]
 
 @dataclass(frozen=True)
 class _Gather:
-    """One table, flat, with NaN behind its end, and which offsets lead into it."""
+    """One table for each of K sums, flat, with NaN behind its end, and which offsets lead in.
+
+    Args:
+        values: [K, size + 1].
+        offsets: variables with their strides.
+    """
 
     values: FloatArray
     offsets: tuple[tuple[Channels, int], ...]
@@ -48,12 +53,36 @@ class TableSum:
     """
 
     def __init__(self, grids: Iterable[Grid], axes: Axes, space: SearchSpace) -> None:
+        self._sums = TableSums([grids], axes, space)
+
+    def __call__(self, rows: IntArray) -> FloatArray:
+        """The sums; a ModelError names the first group with a width that is not legal."""
+        total: FloatArray = self._sums(rows)[0]
+        return total
+
+
+class TableSums:
+    """K sums of grids at the same schedules, [N, G] -> [K, N]; thread-safe.
+
+    To find the places in the tables takes longer than to read them: a second sum costs less than
+    the first.
+
+    Args:
+        sums: the grids of each.
+        axes: of the space.
+        space: the groups, whose legal widths are the only ones taken.
+    """
+
+    def __init__(self, sums: Sequence[Iterable[Grid]], axes: Axes, space: SearchSpace) -> None:
         self._groups = space.groups
         self._axes = axes
-        self._constant, parts = _parts(merged(grids))
+        split = [_parts(merged(grids)) for grids in sums]
+        self._constants = np.array([constant for constant, _ in split])
+        of_sums = [parts for _, parts in split]
+        parts = list(dict.fromkeys(variables for each in of_sums for variables in each))
         uses = Counter(variable for variables in parts for variable in variables)
         self._gathers = [
-            self._gather(sorted(variables, key=lambda v: (-uses[v], v)), members, parts)
+            self._gather(sorted(variables, key=lambda v: (-uses[v], v)), members, of_sums)
             for variables, members in _bins(parts, self._sizes(parts))
         ]
         self._shifts = {
@@ -70,21 +99,22 @@ class TableSum:
 
     def __call__(self, rows: IntArray) -> FloatArray:
         """The sums; a ModelError names the first group with a width that is not legal."""
-        total: FloatArray = np.full(len(rows), self._constant)
+        totals: FloatArray = np.repeat(self._constants[:, None], len(rows), axis=1)
         size = min(BLOCK, len(rows))
         columns = np.empty((rows.shape[1], size), dtype=np.int64)
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
             np.copyto(columns[:, : len(block)], block.T)
-            self._add_block(columns[:, : len(block)], total[start : start + BLOCK])
-        wrong = np.isnan(total)
+            self._add_block(columns[:, : len(block)], totals[:, start : start + BLOCK])
+        wrong = np.isnan(totals[0])
         if wrong.any():
             self._refuse(rows[wrong][0])
-        return total
+        return totals
 
-    def _add_block(self, columns: IntArray, total: FloatArray) -> None:
+    def _add_block(self, columns: IntArray, totals: FloatArray) -> None:
         shifts: dict[tuple[Channels, int], IntArray] = {}
-        flat, found = np.empty(len(total), dtype=np.int64), np.empty_like(total)
+        flat = np.empty(totals.shape[1], dtype=np.int64)
+        found = np.empty(totals.shape[1])
         for gather in self._gathers:
             for key in gather.offsets:
                 if key not in shifts:
@@ -92,9 +122,10 @@ class TableSum:
             at = shifts[gather.offsets[0]]
             for key in gather.offsets[1:]:
                 at = np.add(at, shifts[key], out=flat)
-            # Clipping sends what is not legal to the NaN, and spares take a copy.
-            np.take(gather.values, at, out=found, mode="clip")
-            total += found
+            for total, values in zip(totals, gather.values, strict=True):
+                # Clipping sends what is not legal to the NaN, and spares take a copy.
+                np.take(values, at, out=found, mode="clip")
+                total += found
 
     def _shift(self, key: tuple[Channels, int], columns: IntArray) -> IntArray:
         """How far into a table one variable leads, [N]."""
@@ -121,19 +152,20 @@ class TableSum:
         self,
         variables: Sequence[Channels],
         members: Sequence[Variables],
-        parts: dict[Variables, FloatArray],
+        of_sums: Sequence[dict[Variables, FloatArray]],
     ) -> _Gather:
-        """One table over ``variables``; those many tables use come first, with equal strides."""
+        """Tables over ``variables``; those many tables use come first, with equal strides."""
         shape = [len(self._axes.of(variable).totals) for variable in variables]
-        values = np.zeros(shape)
+        values = np.zeros((len(of_sums), *shape))
         for member in members:
             order = sorted(range(len(member)), key=lambda k: variables.index(member[k]))
             spread = [size if v in member else 1 for v, size in zip(variables, shape, strict=True)]
-            values += parts[member].transpose(order).reshape(spread)
+            for table, parts in zip(values, of_sums, strict=True):
+                if member in parts:
+                    table += parts[member].transpose(order).reshape(spread)
+        flat = np.pad(values.reshape(len(of_sums), -1), ((0, 0), (0, 1)), constant_values=np.nan)
         strides = [prod(shape[k + 1 :]) for k in range(len(shape))]
-        return _Gather(
-            np.append(values.reshape(-1), np.nan), tuple(zip(variables, strides, strict=True))
-        )
+        return _Gather(flat, tuple(zip(variables, strides, strict=True)))
 
     def _refuse(self, row: IntArray) -> None:
         for group, width in zip(self._groups, row, strict=True):

@@ -143,6 +143,9 @@ def test_export_takes_the_finalist_that_fits_where_the_kit_measured(
     assert schedule["provenance"]["digest"] == finished.shown["digest"]
     accuracy = schedule["accuracy"]["validation"]
     assert accuracy["after"] is not None
+    shown = run_program("show", finished.job, "--db", db, "--why", "--json", folder=tmp_path).json
+    saved = shown["base"]["predicted_latency_s"] - expected
+    assert shown["why"][0]["saved_s"] == pytest.approx(saved, rel=1e-9, abs=0)
 
 
 def test_export_without_a_place_to_write_to_is_refused(finished: FinishedJob) -> None:

@@ -69,7 +69,7 @@ def job(table: Path, edge: Path, tmp_path_factory: pytest.TempPathFactory) -> Fi
     return FinishedJob(folder, expect_done(said))
 
 
-def test_the_schedule_meets_the_budget_of_every_device(job: FinishedJob) -> None:
+def test_the_schedule_meets_the_budget_of_every_device(job: FinishedJob, edge: Path) -> None:
     best = job.shown["best"]
     rows = {row["name"]: row for row in best["devices"]}
     assert list(rows) == ["edge", "cpu"]
@@ -77,6 +77,9 @@ def test_the_schedule_meets_the_budget_of_every_device(job: FinishedJob) -> None
         row = rows[name]
         assert row["limit_s"] == pytest.approx(fraction * row["base_s"])
         assert row["predicted_s"] <= row["limit_s"]
+    # Where nothing is measured the margin stays free.
+    margin = load(edge)[1][0].margin
+    assert rows["edge"]["predicted_s"] <= (1 - margin) * rows["edge"]["limit_s"] * (1 + 1e-9)
     # What is slower throughout by one factor is bound by the lower of the two fractions.
     assert rows["edge"]["predicted_s"] == pytest.approx(SLOWER * rows["cpu"]["predicted_s"])
     assert best["macs"] <= 0.95 * job.shown["base"]["macs"]

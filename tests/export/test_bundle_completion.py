@@ -13,8 +13,9 @@ from export_case import Case
 from autoprune.errors import StorageError
 from autoprune.export import files
 from autoprune.export.comparing import Comparison
+from autoprune.export.completing import complete
 from autoprune.export.files import read_schedule, sha256
-from autoprune.export.measured import judged
+from autoprune.export.measured import Measurement, judged
 from autoprune.export.verify import Verification, verify
 from latency_tables.canonical import content_hash
 from latency_tables.measuring import Ratio
@@ -69,6 +70,22 @@ def test_measuring_on_the_device_completes_it(predicted: Make) -> None:
     again = verify(folder, rounds=ROUNDS)
     assert again.passes
     assert not again.completed
+
+
+def test_of_several_devices_the_measured_one_alone_is_completed(
+    predicted: Make, case: Case
+) -> None:
+    shown = case.schedule()
+    conditions = {name: getattr(shown, name) for name in ("runtime", "batch", "threads")}
+    here = {"name": "here", "device": shown.device, "limit_s": 0.0009, **conditions, **PREDICTED}
+    there = {**here, "name": "there", "device": {**shown.device, "processor": "Some board"}}
+    folder = predicted(devices=[here, there])
+    measured = Measurement(0.0005, 0.001, 0.5, 0.01, 0.0005, "here", True, True)
+    complete(folder, read_schedule(folder), measured)
+    rows = {row.name: row for row in read_schedule(folder).devices}
+    assert (rows["here"].status, rows["here"].measured_s) == ("measured", 0.0005)
+    assert (rows["there"].status, rows["there"].measured_s) == ("predicted", None)
+    assert verify(folder, measure=False).passes
 
 
 def test_a_network_that_misses_leaves_it_untouched_and_names_the_finalist_that_fits(

@@ -77,14 +77,24 @@ def test_pair_grids_add_up_to_the_sum(name: str, case: Callable[[str], Any]) -> 
 def test_savings_add_up_to_the_predicted_saving(name: str, case: Callable[[str], Any]) -> None:
     subject = case(name)
     plain = priced(subject)
-    law = made_up_calibration(0.7, 1e-4)
+    near = made_up_calibration(0.7, 1e-4)
+    small_cache = made_up_calibration(0.7, 1e-4, cache_bytes=1e3)
     rows = random_rows(subject, 20)
     full = full_row(subject)
-    calibrated = priced(subject, law)
-    for cost in (plain, calibrated):
+    calibrated = priced(subject, near)
+    for cost in (plain, calibrated, priced(subject, small_cache)):
         saved = cost.latency(full)[0] - cost.latency(rows)
         assert cost.savings(rows).sum(axis=1) == pytest.approx(saved, rel=1e-9, abs=0)
     assert calibrated.savings(rows) == pytest.approx(0.7 * plain.savings(rows), rel=1e-9)
+
+
+def test_sums_taken_together_are_those_taken_alone(resnet20: Any, cost: CostModel) -> None:
+    rows = random_rows(resnet20, 7)
+    together = cost.network_sums(rows)
+    assert together.hot == pytest.approx(cost.sums(rows), rel=1e-12, abs=0)
+    # The made-up table has no cold prices of its own; every parameter is a float of four bytes.
+    assert together.cold == pytest.approx(cost.sums(rows), rel=1e-12, abs=0)
+    assert together.weight_bytes == pytest.approx(4 * cost.params(rows), rel=1e-12)
 
 
 def test_a_group_at_full_width_saves_nothing_and_one_narrowed_alone_saves_all(
