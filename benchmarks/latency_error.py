@@ -55,7 +55,7 @@ def main() -> None:
     rows = []
     for runtime in options.runtimes:
         for model in options.models:
-            row = _row(model, runtime, options.networks)
+            row = _row(model, runtime, options)
             rows.append(row)
             print(_line(row), file=sys.stderr, flush=True)
     if options.json:
@@ -68,17 +68,16 @@ def main() -> None:
         print("\n".join(_line(row) for row in rows))
 
 
-def _row(model: str, runtime: str, networks: int) -> Row:
+def _row(model: str, runtime: str, options: argparse.Namespace) -> Row:
     with tempfile.TemporaryDirectory(prefix="autoprune-") as folder:
-        spec = make_spec(
-            {"model": model, "runtime": runtime, "db": str(Path(folder) / "tables.db")}
-        )
+        db = str(Path(folder) / "tables.db")
+        spec = make_spec({"model": model, "runtime": runtime, "divisor": options.divisor, "db": db})
         subject = _subject(spec)
         tables = composition.open_stores(spec.db).tables
         started = time.monotonic()
         table = measure_table(spec, subject, tables, _say)
         seconds = time.monotonic() - started
-        found = calibrate(subject, table, _say, networks)
+        found = calibrate(subject, table, _say, options.networks)
     return Row(
         model=model.rpartition(":")[2],
         runtime=runtime,
@@ -122,6 +121,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--runtimes", nargs="+", default=RUNTIMES)
     parser.add_argument("--networks", type=int, default=CHECK_NETWORKS)
+    parser.add_argument("--divisor", type=int, help="of the legal widths; default: in blocks")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

@@ -63,7 +63,7 @@ def submit(
         progress,
         stored_tables(spec.db),
     )
-    check_device(spec, tables[primary_of(tables)])
+    check_device(spec, tables[primary_of(tables)].table)
     for name, priced in tables.items():
         ready = {"name": name, "table": priced.table.hash, "says": priced.describe_choice()}
         progress("table ready", ready)
@@ -136,7 +136,7 @@ def run(
         return
     spec = plan.spec
     if "chosen" not in job.results:
-        check_device(spec, plan.priced)
+        check_device(spec, plan.priced.table)
     set_training_threads(spec.train_threads)
     foreign = accept_environment and environment_fingerprint(spec.train_threads) != job.environment
     executor = make_executor(plan, None if foreign or job.timing_dependent else job.environment)

@@ -15,7 +15,7 @@ from autoprune.jobs.exporting import check_exportable
 from autoprune.jobs.load import warn_of_load
 from autoprune.jobs.subject import Subject, make_subject
 from autoprune.jobs.table_files import keep_table, read_file
-from autoprune.jobs.tables import PricedTable, measure_table, obtain, with_calibration
+from autoprune.jobs.tables import PricedTable, measure_table, obtain_table, with_calibration
 from autoprune.models.registry import build_model, default_input_shape, find_model
 from autoprune.pruning.cost import CostModel
 from autoprune.pruning.staircases import drop_dominated
@@ -47,9 +47,9 @@ def check_table(
     subject = bare_subject(spec, classes, shape, progress)
     warn_of_load(progress)
     with _opened(spec.db) as tables:
-        priced = obtain(spec, subject, tables, progress)
-        check_device(spec, priced)
-        return with_calibration(subject, priced.table, tables, progress, again=True)
+        table = obtain_table(spec, subject, tables, progress)
+        check_device(spec, table)
+        return with_calibration(subject, table, tables, progress, again=True)
 
 
 def import_table(path: Path, db: str) -> tuple[Table, tuple[Calibration, ...]]:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import torch
 
 from autoprune.errors import VerificationError
+from latency_tables.runtimes.onnx_sessions import bound_runner, open_session
 
-_OrtValue = onnxruntime.OrtValue
 TOLERANCE = 1e-4
 """Largest difference allowed between outputs, relative to the largest value if that is over 1."""
 
@@ -75,7 +73,7 @@ def run_onnx(content: bytes, inputs: torch.Tensor, name: str) -> torch.Tensor:
         VerificationError: it does not run; ``name`` says which file in the message.
     """
     with _named(name):
-        session = _session(content, threads=1)
+        session = open_session(content, threads=1)
         output: npt.NDArray[np.float32] = session.run(None, _feeds(session, inputs))[0]
     return torch.from_numpy(output)
 
@@ -85,20 +83,12 @@ def onnx_runner(
 ) -> Callable[[], None]:
     """Runs a network once per call, its input and output bound beforehand.
 
-    The session is set up as latency_tables sets up those it measures.
-
     Raises:
         VerificationError: it does not run; ``name`` says which file in the message.
     """
     with _named(name):
-        session = _session(content, threads)
-        binding = session.io_binding()
-        feeds = _feeds(session, inputs)
-        for source, values in feeds.items():
-            binding.bind_ortvalue_input(source, _OrtValue.ortvalue_from_numpy(values))
-        for output, values in zip(session.get_outputs(), session.run(None, feeds), strict=True):
-            binding.bind_ortvalue_output(output.name, _OrtValue.ortvalue_from_numpy(values))
-    return partial(session.run_with_iobinding, binding)
+        session = open_session(content, threads)
+        return bound_runner(session, _feeds(session, inputs))
 
 
 @contextmanager
@@ -111,17 +101,6 @@ def _named(name: str) -> Iterator[None]:
 
 def _feeds(session: Any, inputs: torch.Tensor) -> dict[str, npt.NDArray[np.float32]]:
     return {session.get_inputs()[0].name: inputs.numpy(force=True)}
-
-
-def _session(content: bytes, threads: int) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def difference(found: torch.Tensor, expected: torch.Tensor) -> float:

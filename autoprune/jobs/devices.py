@@ -12,7 +12,8 @@ from autoprune.jobs.tables import PricedTable, from_file, keep, obtain, pinned
 from autoprune.spec import JobSpec
 from autoprune.trials.records import Json
 from autoprune.trials.table_store import TableStore
-from latency_tables.runtimes import runtime
+from latency_tables.runtimes import runs_here, runtime
+from latency_tables.table import Table
 
 Tables = Mapping[str, PricedTable]
 """By name, in the order of the budget; the only table has no name."""
@@ -88,12 +89,12 @@ def primary_of(tables: Tables) -> str:
     return next(iter([*here, *tables]))
 
 
-def check_device(spec: JobSpec, priced: PricedTable) -> None:
+def check_device(spec: JobSpec, table: Table) -> None:
     """A table of another device needs --unmeasured: its budget cannot be measured here."""
-    if not priced.is_of_this_device and not spec.unmeasured:
-        device = priced.table.context.device
+    if not runs_here(table.context.runtime, table.context.device) and not spec.unmeasured:
+        device = table.context.device
         raise InputError(
-            f"table {priced.table.hash[:12]} was measured on another device ({device.processor}): "
+            f"table {table.hash[:12]} was measured on another device ({device.processor}): "
             "what is exported cannot be measured here. Pass --unmeasured to export it as "
             "predicted, and run 'autoprune verify' on the device"
         )

@@ -65,12 +65,22 @@ class PricedTable:
 
 def obtain(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress) -> PricedTable:
     """The job's table and calibration; whatever is measured here is stored."""
+    table = obtain_table(spec, subject, tables, progress)
+    return with_calibration(subject, table, tables, progress, pinned_to=spec.only_calibration)
+
+
+def obtain_table(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress) -> Table:
+    """The table the spec names, the newest that fits, or a new one.
+
+    Raises:
+        TableError: the named one is not known, or not of what the spec asks for.
+    """
     if spec.only_table is not None:
         table = _named(spec.only_table, tables)
     else:
         table = _newest(spec, subject, tables) or measure_table(spec, subject, tables, progress)
     _check_fits(spec, subject, table)
-    return with_calibration(subject, table, tables, progress, pinned_to=spec.only_calibration)
+    return table
 
 
 def from_file(

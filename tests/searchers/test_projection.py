@@ -1,5 +1,7 @@
 """Projection: legal, within the limit, near what was asked for, and the same every time."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -34,6 +36,16 @@ def test_answers_are_legal_and_within_the_limit(
     assert np.all(np.array(answer) <= nearest(problem.groups, widths))
 
 
+def one_wider(problem: Problem, answer: np.ndarray) -> Iterator[np.ndarray]:
+    """The schedules with one group at its next choice."""
+    for index, group in enumerate(problem.groups):
+        position = group.choices.index(int(answer[index]))
+        if position + 1 < len(group.choices):
+            wider = answer.copy()
+            wider[index] = group.choices[position + 1]
+            yield wider
+
+
 def test_a_feasible_schedule_is_only_rounded() -> None:
     problem = sample_problem(budget=0.5)
     floor = problem.floor.astype(float)
@@ -54,12 +66,7 @@ def test_halfway_rounds_to_the_narrower_choice() -> None:
 def test_no_single_group_of_the_answer_could_be_widened() -> None:
     problem = sample_problem(budget=0.5)
     answer = np.array(project(problem, problem.full))
-    for index, group in enumerate(problem.groups):
-        wider = answer.copy()
-        position = group.choices.index(int(answer[index]))
-        if position + 1 < len(group.choices):
-            wider[index] = group.choices[position + 1]
-            assert not problem.feasible(wider)[0]
+    assert not any(problem.feasible(wider)[0] for wider in one_wider(problem, answer))
 
 
 def test_a_load_that_falls_when_a_width_grows_is_seen() -> None:
@@ -137,12 +144,7 @@ def test_widening_uses_what_the_limit_leaves() -> None:
     start = project(problem, problem.full, 0.7)
     answer = np.array(widen(problem, start))
     assert problem.loads(answer)[0] > 0.95
-    for index, group in enumerate(problem.groups):
-        wider = answer.copy()
-        position = group.choices.index(int(answer[index]))
-        if position + 1 < len(group.choices):
-            wider[index] = group.choices[position + 1]
-            assert not problem.feasible(wider)[0]
+    assert not any(problem.feasible(wider)[0] for wider in one_wider(problem, answer))
 
 
 def test_widening_keeps_proportions_before_it_fills() -> None:
