@@ -25,7 +25,8 @@ so it can be used alone::
     >>> bool(problem.feasible(best[1])[0])
     True
 
-The built-in searchers are ``amc``, ``legr``, ``netadapt``, ``tpe``, ``uniform`` and ``random``.
+The built-in searchers are ``amc``, ``legr``, ``netadapt``, ``tpe``, ``solver`` and ``portfolio``, and
+the baselines ``uniform``, ``global`` and ``random``.
 Another package adds one by an entry point of the group ``autoprune.searchers`` that names a
 :class:`Searcher`, and checks it with :class:`searchers.testing.SearcherContract`.
 Importing this package is light: torch and optuna come with AMC and TPE only.
@@ -55,23 +56,29 @@ from searchers.registry import make, searcher_names
 
 if TYPE_CHECKING:
     from searchers.amc import AMC
+    from searchers.global_threshold import GlobalThreshold
     from searchers.legr import LeGR
     from searchers.netadapt import NetAdapt
+    from searchers.portfolio import Portfolio
     from searchers.random_search import RandomSearch
     from searchers.ranking import Ranking
+    from searchers.solver import Solver
     from searchers.tpe import TPE
     from searchers.uniform import Uniform
+    from searchers.warm_start import WarmStart
 
 __all__ = [
     "AMC",
     "TPE",
     "Done",
+    "GlobalThreshold",
     "Group",
     "LayerTraits",
     "LeGR",
     "MisuseError",
     "NetAdapt",
     "Outcome",
+    "Portfolio",
     "Problem",
     "ProblemError",
     "RandomSearch",
@@ -79,9 +86,11 @@ __all__ = [
     "Searcher",
     "SearcherError",
     "SearcherState",
+    "Solver",
     "Suggestion",
     "Uniform",
     "Wait",
+    "WarmStart",
     "make",
     "project",
     "searcher_names",
@@ -89,12 +98,16 @@ __all__ = [
 
 _LAZY = {
     "AMC": "searchers.amc",
+    "GlobalThreshold": "searchers.global_threshold",
     "LeGR": "searchers.legr",
     "NetAdapt": "searchers.netadapt",
+    "Portfolio": "searchers.portfolio",
     "RandomSearch": "searchers.random_search",
     "Ranking": "searchers.ranking",
+    "Solver": "searchers.solver",
     "TPE": "searchers.tpe",
     "Uniform": "searchers.uniform",
+    "WarmStart": "searchers.warm_start",
 }
 
 

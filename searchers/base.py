@@ -65,6 +65,11 @@ class Searcher(ABC):
         self._counted += proposal.purpose != "probe"
         return proposal
 
+    @property
+    def asked(self) -> int:
+        """How many suggestions were made, probes among them."""
+        return self._asked
+
     @final
     def tell(self, suggestion_id: int, outcome: Outcome) -> None:
         """Report what a pending suggestion scored."""

@@ -88,11 +88,14 @@ class Problem:
         groups: in the order of the network.
         load: vectorised; a schedule is feasible when its load is at most 1.
         trials: how many candidates and steps may be asked for.
+        parts: the loads of single bounds where there are several, whose largest is ``load``; for
+            searchers that model the cost, to which a maximum is opaque.
     """
 
     groups: tuple[Group, ...]
     load: Load = field(compare=False)
     trials: int
+    parts: tuple[Load, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         names = [group.name for group in self.groups]

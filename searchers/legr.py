@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
+from searchers.projection import legal
 from searchers.ranking import Ranking, norms_of, threshold
 from searchers.seen import Seen
 
@@ -60,6 +61,7 @@ class LeGR(Searcher):
         population: size; by default min(64, trials / 4).
         tournament: members drawn with replacement, the fittest of which is the parent.
         mutated: fraction of the groups that a mutation changes.
+        first: schedules to begin with, as members that rank filters so.
 
     Raises:
         ProblemError: a group has no unit_norms.
@@ -75,6 +77,7 @@ class LeGR(Searcher):
         population: int | None = None,
         tournament: int = 16,
         mutated: float = 0.1,
+        first: Sequence[tuple[int, ...]] = (),
     ) -> None:
         super().__init__(problem, seed=seed)
         size = min(64, max(1, problem.trials // 4)) if population is None else population
@@ -87,6 +90,7 @@ class LeGR(Searcher):
         # The original's int(0.1 L) changes nothing below 10 layers.
         self._changes = max(1, int(mutated * len(problem.groups)))
         self._spread = np.array([norms.std() for norms in norms_of(problem.groups)])
+        self._first = [_Genome(np.ones(len(w)), _cuts(problem, w)) for w in legal(problem, first)]
         self._members: list[_Genome] = []
         self._asked_genomes: dict[int, _Genome] = {}
         self._best: _Genome | None = None
@@ -117,7 +121,9 @@ class LeGR(Searcher):
         """The identity, a random member or a mutation; a later attempt never returns the former."""
         rng = self._rng(self._asked, attempt)
         groups = len(self.problem.groups)
-        if self._asked == 0 and attempt == 0:
+        if self._asked < len(self._first) and attempt == 0:
+            return self._first[self._asked]
+        if self._asked == len(self._first) and attempt == 0:
             return _Genome(np.ones(groups), np.zeros(groups))
         if self._asked < self._size or not self._members:
             return _Genome(np.exp(rng.normal(size=groups)), rng.normal(size=groups) * self._spread)
@@ -167,6 +173,13 @@ class LeGR(Searcher):
         """Rows of alpha, kappa and loss, [n, 2 G + 1]."""
         rows = [np.concatenate([g.alpha, g.kappa, [g.loss]]) for g in genomes]
         return np.array(rows, dtype=np.float64).reshape(-1, 2 * len(self.problem.groups) + 1)
+
+
+def _cuts(problem: Problem, widths: tuple[int, ...]) -> FloatArray:
+    """Kappas that put every group's weakest kept filter at a score of 0, at alpha 1; [G]."""
+    norms = norms_of(problem.groups)
+    kept = [np.sort(of_group)[::-1][w - 1] for of_group, w in zip(norms, widths, strict=True)]
+    return -np.array(kept, dtype=np.float64)
 
 
 def _unpack(rows: FloatArray) -> list[_Genome]:

@@ -165,6 +165,22 @@ def widen(problem: Problem, widths: npt.ArrayLike, limit: float = 1.0) -> tuple[
     return _row(fill_up(problem, proportional, problem.full, limit))
 
 
+def legal(problem: Problem, schedules: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """Schedules to begin with, as they are where they are within budget, else projected to it.
+
+    Args:
+        problem: G groups and their load.
+        schedules: legal widths, G each.
+
+    Raises:
+        MisuseError: one is no legal schedule.
+    """
+    rows = [tuple(int(width) for width in schedule) for schedule in schedules]
+    for row in rows:
+        problem.check_legal(row)
+    return [row if problem.feasible(row)[0] else project(problem, row) for row in rows]
+
+
 def _boundaries(group: Group) -> FloatArray:
     """Midpoints between neighbouring choices."""
     choices = np.asarray(group.choices, dtype=np.float64)

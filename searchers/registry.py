@@ -14,9 +14,12 @@ ENTRY_POINT_GROUP = "autoprune.searchers"
 
 _BUILT_IN = {
     "amc": ("searchers.amc", "AMC"),
+    "global": ("searchers.global_threshold", "GlobalThreshold"),
     "legr": ("searchers.legr", "LeGR"),
     "netadapt": ("searchers.netadapt", "NetAdapt"),
+    "portfolio": ("searchers.portfolio", "Portfolio"),
     "random": ("searchers.random_search", "RandomSearch"),
+    "solver": ("searchers.solver", "Solver"),
     "tpe": ("searchers.tpe", "TPE"),
     "uniform": ("searchers.uniform", "Uniform"),
 }
@@ -27,13 +30,16 @@ def searcher_names() -> list[str]:
     return sorted({*_BUILT_IN, *_announced()})
 
 
-def make(name: str, problem: Problem, seed: int = 0, **options: Any) -> Searcher:
+def make(
+    name: str, problem: Problem, seed: int = 0, *, warm_start: str | None = None, **options: Any
+) -> Searcher:
     """Build the searcher of that name.
 
     Args:
         name: one of :func:`searcher_names`.
         problem: what to search.
         seed: of all its randomness.
+        warm_start: ``solver`` lets it begin with the solver's first answer.
         options: of that searcher; see its class.
 
     Raises:
@@ -47,7 +53,17 @@ def make(name: str, problem: Problem, seed: int = 0, **options: Any) -> Searcher
             f"searcher {name!r} has no option {', '.join(map(repr, unknown))}; "
             + (f"its options are: {', '.join(legal)}" if legal else "it has no options")
         )
-    return searcher(problem, seed=seed, **options)
+    if warm_start is None:
+        return searcher(problem, seed=seed, **options)
+    if warm_start != "solver":
+        raise SearcherError(f"expected warm_start 'solver' or none, got {warm_start!r}")
+    if "first" not in legal:
+        takers = [other for other in _BUILT_IN if "first" in _options(_find(other))]
+        raise SearcherError(
+            f"searcher {name!r} takes no schedules to begin with, so it cannot be warm-started; "
+            f"these can: {', '.join(takers)}"
+        )
+    return _warm_start()(problem, seed=seed, inner=searcher, **options)
 
 
 def _find(name: str) -> type[Searcher]:
@@ -64,6 +80,10 @@ def _find(name: str) -> type[Searcher]:
             f"searchers.Searcher, got {found!r}"
         )
     return found
+
+
+def _warm_start() -> Any:
+    return import_module("searchers.warm_start").WarmStart  # it makes searchers itself
 
 
 def _announced() -> dict[str, EntryPoint]:

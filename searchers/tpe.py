@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
-from searchers.projection import project
+from searchers.projection import legal, project
 from searchers.seen import Seen
 from searchers.uniform import uniform_widths
 
@@ -56,15 +56,24 @@ class TPE(Searcher):
         problem: the search space, its cost and its budget.
         seed: of all draws.
         startup: random trials before the estimator takes over; by default min(10, trials / 4).
+        first: schedules to begin with, before the uniform one.
     """
 
     name = "tpe"
 
-    def __init__(self, problem: Problem, *, seed: int = 0, startup: int | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        startup: int | None = None,
+        first: Sequence[tuple[int, ...]] = (),
+    ) -> None:
         super().__init__(problem, seed=seed)
         self._startup = min(10, max(1, problem.trials // 4)) if startup is None else startup
         if self._startup < 1:
             raise SearcherError(f"tpe: startup must be at least 1, got {startup}")
+        self._first = [*legal(problem, first), tuple(uniform_widths(problem).tolist())]
         self._parameter = _parameters(problem)
         self._space = _space(problem, self._parameter)
         self._told_widths: list[tuple[int, ...]] = []
@@ -73,10 +82,8 @@ class TPE(Searcher):
         self._study = _new_study()
 
     def _propose(self) -> Suggestion | Wait | Done:
-        if self._asked == 0:
-            widths = tuple(uniform_widths(self.problem).tolist())
-        else:
-            widths = self._sampled()
+        begins = self._asked < len(self._first)
+        widths = self._first[self._asked] if begins else self._sampled()
         self._seen.add(widths)
         return self._suggest(widths)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
+from searchers.projection import legal
 from searchers.seen import Seen
 
 Reward = Literal["accuracy", "accuracy-flops"]
@@ -58,6 +59,7 @@ class AMC(Searcher):
         warmup: random episodes; by default min(100, trials / 4).
         full_cost: cost of the unpruned network in the unit whose logarithm ``accuracy-flops``
             takes; must be large enough for every schedule to cost more than one unit.
+        first: schedules that the first episodes take, whatever the agent would do.
         original_rounding: round as the authors' program does, which may overshoot the budget: for
             comparison with its numbers alone.
 
@@ -76,6 +78,7 @@ class AMC(Searcher):
         lower_bound: float = 0.2,
         warmup: int | None = None,
         full_cost: float = 1e9,
+        first: Sequence[tuple[int, ...]] = (),
         original_rounding: bool = False,
     ) -> None:
         super().__init__(problem, seed=seed)
@@ -92,6 +95,7 @@ class AMC(Searcher):
         if self._warmup < 1:
             raise SearcherError(f"amc: warmup must be at least 1, got {warmup}")
         self._reward_rule, self._full_cost = reward, full_cost
+        self._first = legal(problem, first)
         self._walk = Walk(problem, lower_bound, original_rounding)
         self._agent = Agent(self._rng(_WEIGHTS))
         self._replay = Replay(self._warmup * len(problem.groups))
@@ -116,10 +120,16 @@ class AMC(Searcher):
         states, actions = [], [1.0]
         for group in self.problem.groups:
             states.append(self._walk.features(taken, actions[-1]))
-            taken.append(self._walk.width(taken, self._act(states[-1], sigma, rng)))
+            taken.append(self._width(taken, states[-1], sigma, rng))
             actions.append(taken[-1] / group.units)
         episode = Episode(np.array(states, np.float32), np.array(actions[1:], np.float32))
         return tuple(taken), episode
+
+    def _width(self, taken: list[int], state: Any, sigma: float, rng: np.random.Generator) -> int:
+        """The next group's width: the agent's, or that of a schedule to begin with."""
+        if self._asked < len(self._first):
+            return self._first[self._asked][len(taken)]
+        return self._walk.width(taken, self._act(state, sigma, rng))
 
     def _act(self, state: Any, sigma: float, rng: np.random.Generator) -> float:
         if self._asked < self._warmup:

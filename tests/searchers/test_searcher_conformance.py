@@ -44,3 +44,35 @@ class TestAmcConforms(SearcherContract):
 
     def make_searcher(self, problem: Problem, seed: int) -> Searcher:
         return make("amc", problem, seed)
+
+
+class TestSolverConforms(SearcherContract):
+    learning_margin: ClassVar[float | None] = 0.6
+
+    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
+        return make("solver", problem, seed)
+
+
+class TestPortfolioConforms(SearcherContract):
+    learning_margin: ClassVar[float | None] = 0.5
+
+    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
+        return make("portfolio", problem, seed)
+
+
+class TestGlobalConforms(SearcherContract):
+    stochastic: ClassVar[bool] = False
+    learning_margin: ClassVar[float | None] = None
+
+    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
+        return make("global", problem, seed)
+
+
+class TestWarmStartedLegrConforms(SearcherContract):
+    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
+        return make("legr", problem, seed, warm_start="solver")
+
+
+class TestWarmStartedTpeConforms(SearcherContract):
+    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
+        return make("tpe", problem, seed, warm_start="solver")

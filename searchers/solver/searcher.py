@@ -1,0 +1,242 @@
+"""The solver: probe, model the loss, find the model's exact minimum, evaluate, learn, solve again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from searchers.base import Arrays, Searcher
+from searchers.contract import (
+    Done,
+    FloatArray,
+    IntArray,
+    MisuseError,
+    Outcome,
+    Problem,
+    SearcherError,
+    Suggestion,
+    Wait,
+)
+from searchers.seen import Seen
+from searchers.solver.cost import Bounds
+from searchers.solver.minimax import least_worst
+from searchers.solver.nearby import mutants
+from searchers.solver.probes import (
+    UNPRUNED,
+    Probe,
+    norm_lost,
+    planned,
+    sensitivities,
+    shrinkage,
+)
+from searchers.solver.surrogate import Belief, Curves, Surrogate
+from searchers.solver.tables import TableSum, places_of
+from searchers.uniform import uniform_widths
+
+Objective = Literal["sum", "minimax"]
+Widths = tuple[int, ...]
+
+_ROUND = 4
+"""Trials from one exact solution to the next: the answer and three near it."""
+_DIGITS = 9
+"""Decimals of coefficients: the last bits of linear algebra differ between machines."""
+
+
+class Solver(Searcher):
+    """Minimises a learned model of the loss exactly, under the latency table.
+
+    ::
+
+        >>> from searchers import Done, Solver, Wait
+        >>> from searchers.testing import run, sample_problem, sample_score
+        >>> problem = sample_problem(trials=12)
+        >>> told = run(Solver(problem, seed=0), sample_score(problem))
+        >>> [said.purpose for said, _ in told].count("candidate")
+        12
+
+    It begins with probes, each group alone at a few widths, which are no trials. Then rounds of
+    four trials: the schedule that minimises the model of the loss within the budget, by mixed
+    integer programming over the table, and three near the best ones. After every round the model
+    is fitted to all that was told. The first trial is the uniform schedule.
+
+    Args:
+        problem: the search space, its cost and its budget.
+        seed: of the samples that keep it looking around.
+        objective: ``sum`` minimises the modelled loss; ``minimax`` the damage to the worst group.
+        probes: widths at which each group is probed; 0 does without.
+        known: schedules and losses told before, of the same groups at any budget.
+    """
+
+    name = "solver"
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        objective: Objective = "sum",
+        probes: int = 3,
+        known: Sequence[tuple[Widths, float]] = (),
+    ) -> None:
+        super().__init__(problem, seed=seed)
+        if objective not in ("sum", "minimax"):
+            raise SearcherError(f"solver: objective must be 'sum' or 'minimax', got {objective!r}")
+        if probes < 0:
+            raise SearcherError(f"solver: probes must be at least 0, got {probes}")
+        self._objective = objective
+        self._bounds = Bounds(problem, uniform_widths(problem))
+        self._planned = planned(problem.groups, probes)
+        self._probed: dict[Probe, float] = {}
+        self._probes_told = 0
+        self._told: list[tuple[Widths, float]] = [(tuple(w), float(x)) for w, x in known]
+        self._seen = Seen()
+        self._answer: Widths | None = None
+        self._surrogate: Surrogate | None = None
+        self._belief: tuple[int, Belief] | None = None
+
+    @property
+    def probes(self) -> int:
+        """How many probes it begins with."""
+        return len(self._planned)
+
+    def _propose(self) -> Suggestion | Wait | Done:
+        if self._asked < self.probes:
+            return self._suggest(self._probe_widths(self._planned[self._asked]), "probe")
+        if self._counted == 0:
+            return self._issue(tuple(uniform_widths(self.problem).tolist()))
+        if self._probes_told < self.probes:
+            return Wait()
+        return self._issue(self._next())
+
+    def answer(self) -> Widths:
+        """The minimum of the model as it stands, within the budget; asks for nothing.
+
+        Raises:
+            MisuseError: probes were asked that are not told yet.
+        """
+        if self._probes_told < min(self._asked, self.probes):
+            raise MisuseError("the solver's probes are still pending: tell them first")
+        return self._solved(self._coefficients(sample=False))
+
+    def learn(self, widths: Widths, outcome: Outcome) -> None:
+        """Take in what someone else's trial scored."""
+        if not outcome.failed and outcome.loss is not None:
+            self._told.append((widths, float(outcome.loss)))
+            self._seen.add(widths)
+
+    def _issue(self, widths: Widths) -> Suggestion:
+        self._seen.add(widths)
+        return self._suggest(widths)
+
+    def _probe_widths(self, probe: Probe) -> IntArray:
+        widths = self.problem.full.copy()
+        if probe != UNPRUNED:
+            widths[probe[0]] = probe[1]
+        return widths
+
+    def _next(self) -> Widths:
+        """The model's exact minimum where it is new, a schedule near the best ones otherwise."""
+        if (self._counted - 1) % _ROUND == 0 or self._answer is None:
+            self._answer = self._solved(self._coefficients(sample=False))
+            if self._answer not in self._seen:
+                return self._answer
+            again = self._solved(self._coefficients(sample=True))
+            if again not in self._seen:
+                return again
+        return self._near()
+
+    def _solved(self, coefficients: FloatArray) -> Widths:
+        table = self._model().table(coefficients)
+        if self._objective == "minimax":
+            return least_worst(self.problem, table)
+        return self._bounds.solve(table)[0]
+
+    def _near(self) -> Widths:
+        """The best of many changes to the answer and the best told, by a sample of the model."""
+        table: TableSum = self._model().table(self._coefficients(sample=True))
+        best = sorted(self._told, key=lambda told: told[1])[:4]
+        centres = [self._answer or (), *(widths for widths, _ in best)]
+        fitting = [w for w in dict.fromkeys(centres) if w and self.problem.feasible(w)[0]]
+        rows = mutants(self.problem, fitting, self._rng(self._asked, 1))
+        order = np.argsort(table(places_of(self.problem.groups, rows)), kind="stable")
+        for row in rows[order]:
+            if row not in self._seen:
+                return tuple(int(width) for width in row)
+        return tuple(int(width) for width in rows[order[0]])
+
+    def _coefficients(self, sample: bool) -> FloatArray:
+        """The model's mean, or a draw from what it still holds possible; [D]."""
+        surrogate = self._model()
+        rng = self._rng(self._asked, 0)
+        if len(self._told) < 2:
+            prior = surrogate.prior()
+            drawn = surrogate.draw_prior(rng) if sample else prior
+            return np.round(drawn, _DIGITS)
+        belief = self._fitted(surrogate)
+        drawn = belief.mean
+        if sample:
+            drawn = drawn + belief.root @ rng.normal(size=surrogate.size)
+        return np.round(drawn, _DIGITS)
+
+    def _fitted(self, surrogate: Surrogate) -> Belief:
+        if self._belief is None or self._belief[0] != len(self._told):
+            places = places_of(self.problem.groups, [widths for widths, _ in self._told])
+            losses = np.array([loss for _, loss in self._told])
+            values = np.log(losses) if losses.min() > 0.0 else losses
+            spread = max(float(values.std()), 1e-12)
+            self._belief = (
+                len(self._told),
+                surrogate.fit(places, (values - values.mean()) / spread),
+            )
+        return self._belief[1]
+
+    def _model(self) -> Surrogate:
+        """Built once the probes are told."""
+        if self._surrogate is None:
+            groups = self.problem.groups
+            measures: list[Curves] = [shrinkage(groups)]
+            damage = sensitivities(groups, self._probed) or norm_lost(groups)
+            if damage is not None:
+                measures.append(damage)
+            chain = [(index, index + 1) for index in range(len(groups) - 1)]
+            pairs = sorted({*self._bounds.pairs, *chain})
+            self._surrogate = Surrogate(groups, measures, pairs)
+        return self._surrogate
+
+    def _observe(self, suggestion: Suggestion, outcome: Outcome) -> None:
+        failed = outcome.failed or outcome.loss is None
+        if suggestion.purpose == "probe":
+            self._probes_told += 1
+            if not failed:
+                self._probed[self._planned[suggestion.id]] = float(outcome.loss or 0.0)
+        elif not failed:
+            self._told.append((suggestion.widths, float(outcome.loss or 0.0)))
+
+    def _dump(self) -> tuple[Mapping[str, object], Arrays]:
+        groups = len(self.problem.groups)
+        probed = list(self._probed.items())
+        values = {
+            "probes_told": self._probes_told,
+            "answer": None if self._answer is None else list(self._answer),
+        }
+        return values, {
+            "probed": np.array([probe for probe, _ in probed], dtype=np.int64).reshape(-1, 2),
+            "probe_losses": np.array([loss for _, loss in probed], dtype=np.float64),
+            "widths": np.array([w for w, _ in self._told], dtype=np.int64).reshape(-1, groups),
+            "losses": np.array([loss for _, loss in self._told], dtype=np.float64),
+            "seen": self._seen.array(groups),
+        }
+
+    def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:
+        probes = [(int(group), int(width)) for group, width in np.asarray(arrays["probed"])]
+        losses = np.asarray(arrays["losses"], dtype=np.float64).tolist()
+        rows = [tuple(int(w) for w in row) for row in np.asarray(arrays["widths"])]
+        answer = values["answer"]
+        self._probed = dict(zip(probes, np.asarray(arrays["probe_losses"]).tolist(), strict=True))
+        self._told = list(zip(rows, losses, strict=True))
+        self._seen = Seen(np.asarray(arrays["seen"], dtype=np.int64))
+        self._probes_told = int(values["probes_told"])
+        self._answer = None if answer is None else tuple(int(width) for width in answer)
+        self._surrogate, self._belief = None, None
