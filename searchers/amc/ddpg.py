@@ -125,13 +125,14 @@ class Agent:
 
     def load(self, arrays: Mapping[str, Any]) -> None:
         """The inverse of :meth:`dump`."""
-        for name, network in self._networks().items():
-            shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-            network.load_state_dict(_tensors(arrays, name, shapes))
-        for name, optimiser in self._optimisers().items():
-            groups = optimiser.state_dict()["param_groups"]
-            moments = _moments(arrays, name, optimiser)
-            optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        with one_thread():
+            for name, network in self._networks().items():
+                shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+                network.load_state_dict(_tensors(arrays, name, shapes))
+            for name, optimiser in self._optimisers().items():
+                groups = optimiser.state_dict()["param_groups"]
+                moments = _moments(arrays, name, optimiser)
+                optimiser.load_state_dict({"state": moments, "param_groups": groups})
         baseline = stored(arrays, "baseline", (None,))
         self._baseline = float(baseline[0]) if len(baseline) else None
 
