@@ -64,9 +64,14 @@ def calls_of(state: SearcherState, problem: Problem, seed: int) -> Calls:
         problem.check_legal(said.widths)
     ids = [said.id for said in pending]
     if not 0 <= calls.counted <= min(calls.asked, problem.trials):
-        raise MisuseError(f"{calls.counted} trials of {calls.asked} asked cannot be")
+        raise MisuseError(
+            f"the state is damaged: {calls.counted} trials of {calls.asked} suggestions, where "
+            f"{problem.trials} trials are allowed"
+        )
     if len(set(ids)) < len(ids) or not all(0 <= key < calls.asked for key in ids):
-        raise MisuseError(f"pending are {ids}, of {calls.asked} asked")
+        raise MisuseError(
+            f"the state is damaged: suggestions {ids} are pending, of {calls.asked} that were made"
+        )
     return calls
 
 
