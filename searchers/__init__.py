@@ -25,11 +25,15 @@ so it can be used alone::
     >>> bool(problem.feasible(best[1])[0])
     True
 
+Where latencies are in tables, :func:`problem_from_arrays` makes the problem. Inside a Ray Tuner,
+:class:`searchers.ray_tune.TuneSearcher` asks and tells.
+
 The built-in searchers are ``amc``, ``legr``, ``netadapt``, ``tpe``, ``solver`` and ``portfolio``, and
 the baselines ``uniform``, ``global`` and ``random``.
 Another package adds one by an entry point of the group ``autoprune.searchers`` that names a
 :class:`Searcher`, and checks it with :class:`searchers.testing.SearcherContract`.
-Importing this package is light: torch and optuna come with AMC and TPE only.
+Importing this package is light: torch and optuna come with AMC and TPE only, Ray with
+:mod:`searchers.ray_tune`.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from searchers.arrays import problem_from_arrays
 from searchers.base import Searcher
 from searchers.contract import (
     Done,
@@ -92,6 +97,7 @@ __all__ = [
     "Wait",
     "WarmStart",
     "make",
+    "problem_from_arrays",
     "project",
     "searcher_names",
 ]

@@ -20,6 +20,7 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
+from searchers.restoring import calls_of, check_origin, damage
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
@@ -35,8 +36,8 @@ class Searcher(ABC):
         ask -> s0, state -> x;  another.restore(x), another.tell(s0), another.ask -> s1
 
     Tells come in any order as far as this class is concerned; autoprune tells in trial order.
-    An unknown id, an id told twice and a state of another searcher, version or problem raise
-    :class:`~searchers.contract.MisuseError` and leave the searcher untouched.
+    An unknown id, an id told twice and a state that is damaged or of another searcher, version or
+    problem raise :class:`~searchers.contract.MisuseError` and leave the searcher untouched.
     """
 
     name: ClassVar[str]
@@ -102,29 +103,23 @@ class Searcher(ABC):
 
     @final
     def restore(self, state: SearcherState) -> None:
-        """Go on from a state taken by the same searcher on the same problem with the same seed."""
-        common: Any = state.values["common"]
-        for what, got, expected in (
-            ("searcher", state.searcher, self.name),
-            ("version", state.version, self.version),
-            ("problem", state.problem, self.problem.fingerprint),
-            ("seed", common["seed"], self.seed),
-        ):
-            if got != expected:
-                raise MisuseError(
-                    f"cannot restore: the state's {what} is {got!r}, "
-                    f"this searcher's is {expected!r}"
-                )
-        own: Any = state.values["own"]
-        self._load(own, state.arrays)
-        self._asked = int(common["asked"])
-        self._counted = int(common["counted"])
-        self._pending = {
-            entry["id"]: Suggestion(
-                entry["id"], tuple(entry["widths"]), entry["purpose"], entry["start_from"]
-            )
-            for entry in common["pending"]
-        }
+        """Go on from a state taken by the same searcher on the same problem with the same seed.
+
+        Raises:
+            MisuseError: the state is another's, newer, or damaged; this searcher is untouched.
+        """
+        check_origin(state, self.name, self.version, self.problem)
+        before, own = dict(vars(self)), self._dump()
+        try:
+            calls = calls_of(state, self.problem, self.seed)
+            values: Any = state.values["own"]
+            self._load(values, state.arrays)
+        except Exception as error:
+            vars(self).clear()
+            vars(self).update(before)
+            self._load(*own)  # objects that it holds may have been loaded in part
+            raise damage(error) from error
+        self._asked, self._counted, self._pending = calls.asked, calls.counted, calls.pending
 
     def retained(self) -> frozenset[int]:
         """Ids of trials whose weights a later suggestion may start from."""
@@ -159,4 +154,8 @@ class Searcher(ABC):
 
     @abstractmethod
     def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:
-        """Set the searcher's own state from what :meth:`_dump` gave."""
+        """Set the searcher's own state from what :meth:`_dump` gave.
+
+        Read arrays by :func:`searchers.restoring.stored`, which refuses wrong shapes. Whatever is
+        raised becomes a MisuseError, and what was set before it is put back.
+        """

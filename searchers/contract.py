@@ -191,7 +191,7 @@ class Outcome:
 
     Args:
         loss: what is minimised (a score to be maximised arrives negated); None for a failure.
-        accuracy: fraction in [0, 1] where the task has one.
+        accuracy: fraction in [0, 1] where the task has one; NaN makes the trial a failure.
     """
 
     loss: float | None
@@ -200,7 +200,9 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether the trial has no usable score."""
-        return self.loss is None or not np.isfinite(self.loss)
+        if self.loss is None or not np.isfinite(self.loss):
+            return True
+        return self.accuracy is not None and not np.isfinite(self.accuracy)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from searchers.contract import (
 )
 from searchers.projection import legal
 from searchers.ranking import Ranking, norms_of, threshold
+from searchers.restoring import stored
 from searchers.seen import Seen
 
 _ATTEMPTS = 10
@@ -161,10 +162,12 @@ class LeGR(Searcher):
         }
 
     def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:
-        members = _unpack(np.asarray(arrays["members"], dtype=np.float64))
-        asked = _unpack(np.asarray(arrays["asked_genomes"], dtype=np.float64))
-        best = _unpack(np.asarray(arrays["best"], dtype=np.float64))
-        self._seen = Seen(np.asarray(arrays["seen"], dtype=np.int64))
+        groups = len(self.problem.groups)
+        members, asked, best = (
+            _unpack(stored(arrays, name, (None, 2 * groups + 1)))
+            for name in ("members", "asked_genomes", "best")
+        )
+        self._seen = Seen.stored(arrays, groups)
         self._members = members
         self._asked_genomes = dict(zip(values["asked"], asked, strict=True))
         self._best = best[0] if best else None

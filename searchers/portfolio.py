@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from searchers.base import Arrays, Searcher
@@ -11,10 +11,10 @@ from searchers.contract import (
     Done,
     Outcome,
     Problem,
-    SearcherState,
     Suggestion,
     Wait,
 )
+from searchers.nesting import nested, prefixed_arrays, without_arrays
 from searchers.registry import make
 from searchers.solver import Solver
 
@@ -52,12 +52,7 @@ class Portfolio(Searcher):
 
     def __init__(self, problem: Problem, *, seed: int = 0) -> None:
         super().__init__(problem, seed=seed)
-        # What the others have scored already must not use up the solver's own count.
-        self._solver = Solver(replace(problem, trials=2 * problem.trials), seed=seed)
-        quotas = {name: max(1, int(share * problem.trials)) for name, share in SHARES.items()}
-        self._others = [
-            make(name, replace(problem, trials=quota), seed) for name, quota in quotas.items()
-        ]
+        self._solver, self._others = _members(problem, seed)
         self._owners: dict[int, list[tuple[int, int]]] = {}
         self._known: dict[Widths, Outcome] = {}
 
@@ -117,26 +112,29 @@ class Portfolio(Searcher):
         values = {
             "owners": [[key, owners] for key, owners in self._owners.items()],
             "known": [[list(w), *_scores(outcome)] for w, outcome in self._known.items()],
-            "members": [{**asdict(replace(s, arrays={})), "arrays": None} for s in states],
+            "members": [without_arrays(state) for state in states],
         }
-        return values, {
-            f"{index}.{name}": array
-            for index, state in enumerate(states)
-            for name, array in state.arrays.items()
-        }
+        return values, prefixed_arrays(states)
 
     def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:
-        for index, (member, said) in enumerate(zip(self._members, values["members"], strict=True)):
-            own = {
-                name.partition(".")[2]: array
-                for name, array in arrays.items()
-                if name.partition(".")[0] == str(index)
-            }
-            member.restore(SearcherState(**{**said, "arrays": own}))
+        solver, others = _members(self.problem, self.seed)
+        for index, (member, said) in enumerate(
+            zip([solver, *others], values["members"], strict=True)
+        ):
+            member.restore(nested(f"{index}.", said, arrays))
+        self._solver, self._others = solver, others
         self._known = {tuple(w): Outcome(*scores) for w, *scores in values["known"]}
         self._owners = {
             key: [(index, number) for index, number in owners] for key, owners in values["owners"]
         }
+
+
+def _members(problem: Problem, seed: int) -> tuple[Solver, list[Searcher]]:
+    # What the others have scored already must not use up the solver's own count.
+    solver = Solver(replace(problem, trials=2 * problem.trials), seed=seed)
+    quotas = {name: max(1, int(share * problem.trials)) for name, share in SHARES.items()}
+    others = [make(name, replace(problem, trials=quota), seed) for name, quota in quotas.items()]
+    return solver, others
 
 
 def _scores(outcome: Outcome) -> list[float | None]:

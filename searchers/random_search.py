@@ -72,4 +72,4 @@ class RandomSearch(Searcher):
         return {}, {"seen": self._seen.array(len(self.problem.groups))}
 
     def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:  # noqa: ARG002
-        self._seen = Seen(np.asarray(arrays["seen"], dtype=np.int64))
+        self._seen = Seen.stored(arrays, len(self.problem.groups))

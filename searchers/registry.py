@@ -1,4 +1,9 @@
-"""Searchers by name: the built-in ones and those other packages announce."""
+"""Searchers by name: the built-in ones and those other packages announce.
+
+What they search is a :class:`~searchers.Problem`, made by hand or by
+:func:`~searchers.problem_from_arrays`; who drives them is any loop of ask and tell, or a Ray Tuner
+through :class:`searchers.ray_tune.TuneSearcher`.
+"""
 
 from __future__ import annotations
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from searchers.contract import IntArray
+from searchers.restoring import stored
 
 
 class Seen:
@@ -24,6 +25,11 @@ class Seen:
     def add(self, widths: npt.ArrayLike) -> None:
         """Remember a schedule, [G]."""
         self._rows[tuple(int(width) for width in np.asarray(widths))] = None
+
+    @classmethod
+    def stored(cls, arrays: Mapping[str, npt.NDArray[np.generic]], groups: int) -> Seen:
+        """The inverse of :meth:`array`, read from the array ``seen`` of a searcher's state."""
+        return cls(stored(arrays, "seen", (None, groups), np.int64))
 
     def array(self, groups: int) -> IntArray:
         """The distinct schedules in the order they came, [n, groups]."""

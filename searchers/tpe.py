@@ -25,6 +25,7 @@ from searchers.contract import (
     Wait,
 )
 from searchers.projection import legal, project
+from searchers.restoring import stored
 from searchers.seen import Seen
 from searchers.uniform import uniform_widths
 
@@ -133,9 +134,11 @@ class TPE(Searcher):
         }
 
     def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:  # noqa: ARG002
-        widths = [tuple(int(w) for w in row) for row in np.asarray(arrays["widths"])]
-        losses = [float(loss) for loss in np.asarray(arrays["losses"], dtype=np.float64)]
-        seen = Seen(np.asarray(arrays["seen"], dtype=np.int64))
+        groups = len(self.problem.groups)
+        rows = stored(arrays, "widths", (None, groups), np.int64)
+        widths = [tuple(int(width) for width in row) for row in rows]
+        losses = [float(loss) for loss in stored(arrays, "losses", (len(widths),))]
+        seen = Seen.stored(arrays, groups)
         study = _new_study()
         for row, loss in zip(widths, losses, strict=True):
             self._add(study, row, loss)

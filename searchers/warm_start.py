@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from typing import Any
 
 from searchers.base import Arrays, Searcher
@@ -12,10 +11,10 @@ from searchers.contract import (
     MisuseError,
     Outcome,
     Problem,
-    SearcherState,
     Suggestion,
     Wait,
 )
+from searchers.nesting import nested, prefixed_arrays, without_arrays
 from searchers.solver import Solver
 
 
@@ -82,34 +81,22 @@ class WarmStart(Searcher):
             states.append(self._inner.state())
         values: dict[str, object] = {
             "inner": self._class.name,
-            "states": [{**asdict(replace(state, arrays={})), "arrays": None} for state in states],
+            "states": [without_arrays(state) for state in states],
         }
-        return values, {
-            f"{index}.{name}": array
-            for index, state in enumerate(states)
-            for name, array in state.arrays.items()
-        }
+        return values, prefixed_arrays(states)
 
     def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:
         if values["inner"] != self._class.name:
             raise MisuseError(
-                f"cannot restore: the state is of {values['inner']!r} after the solver, this is "
+                f"the state is of {values['inner']!r} after the solver, this is "
                 f"{self._class.name!r}"
             )
-        states = [
-            SearcherState(**{**said, "arrays": _under(f"{index}.", arrays)})
-            for index, said in enumerate(values["states"])
+        first, *rest = [
+            nested(f"{index}.", said, arrays) for index, said in enumerate(values["states"])
         ]
-        self._solver.restore(states[0])
+        self._solver = Solver(self.problem, seed=self.seed)
+        self._solver.restore(first)
         self._inner = None
-        if len(states) > 1:
+        if rest:
             self._inner = self._build([self._solver.answer()])
-            self._inner.restore(states[1])
-
-
-def _under(prefix: str, arrays: Arrays) -> Arrays:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
+            self._inner.restore(rest[0])

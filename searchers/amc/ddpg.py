@@ -18,6 +18,7 @@ from torch import nn
 from searchers.amc.replay import Batch, Float32
 from searchers.amc.walk import FEATURES
 from searchers.contract import FloatArray
+from searchers.restoring import stored
 
 HIDDEN = 300
 BATCH = 64
@@ -124,16 +125,16 @@ class Agent:
 
     def load(self, arrays: Mapping[str, Any]) -> None:
         """The inverse of :meth:`dump`."""
-        for name, network in self._networks().items():
-            network.load_state_dict(_tensors(arrays, f"{name}."))
-        for name, optimiser in self._optimisers().items():
-            state: dict[int, dict[str, torch.Tensor]] = {}
-            for key, tensor in _tensors(arrays, f"{name}.").items():
-                index, moment = key.split(".")
-                state.setdefault(int(index), {})[moment] = tensor
-            groups = optimiser.state_dict()["param_groups"]
-            optimiser.load_state_dict({"state": state, "param_groups": groups})
-        self._baseline = float(arrays["baseline"][0]) if len(arrays["baseline"]) else None
+        with one_thread():
+            for name, network in self._networks().items():
+                shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+                network.load_state_dict(_tensors(arrays, name, shapes))
+            for name, optimiser in self._optimisers().items():
+                groups = optimiser.state_dict()["param_groups"]
+                moments = _moments(arrays, name, optimiser)
+                optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        baseline = stored(arrays, "baseline", (None,))
+        self._baseline = float(baseline[0]) if len(baseline) else None
 
     def _networks(self) -> dict[str, nn.Module]:
         return {
@@ -185,9 +186,25 @@ def _follow(slow: nn.Module, fast: nn.Module) -> None:
             behind.mul_(1.0 - TAU).add_(ahead, alpha=TAU)
 
 
-def _tensors(arrays: Mapping[str, Any], prefix: str) -> dict[str, torch.Tensor]:
+def _moments(
+    arrays: Mapping[str, Any], name: str, optimiser: torch.optim.Optimizer
+) -> dict[int, dict[str, torch.Tensor]]:
+    """What Adam keeps of every parameter; nothing before its first step."""
+    if not any(key.startswith(f"{name}.") for key in arrays):
+        return {}
+    moments = {}
+    for index, parameter in enumerate(optimiser.param_groups[0]["params"]):
+        shape = tuple(parameter.shape)
+        shapes = {"step": (), "exp_avg": shape, "exp_avg_sq": shape}
+        moments[index] = _tensors(arrays, f"{name}.{index}", shapes)
+    return moments
+
+
+def _tensors(
+    arrays: Mapping[str, Any], prefix: str, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, torch.Tensor]:
+    """Copies of the arrays ``prefix.key``, once they have their shapes."""
     return {
-        key.removeprefix(prefix): torch.from_numpy(np.array(array, dtype=np.float32))
-        for key, array in arrays.items()
-        if key.startswith(prefix)
+        key: torch.from_numpy(stored(arrays, f"{prefix}.{key}", shape, np.float32).copy())
+        for key, shape in shapes.items()
     }

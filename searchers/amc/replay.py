@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from searchers.amc.walk import FEATURES
+from searchers.restoring import stored
 
 Float32 = npt.NDArray[np.float32]
 
@@ -74,4 +75,4 @@ class Replay:
 
     def load(self, arrays: Mapping[str, Any]) -> None:
         """The inverse of :meth:`dump`."""
-        self._rows = np.array(arrays["replay"], dtype=np.float32)
+        self._rows = stored(arrays, "replay", (None, 2 * FEATURES + 3), np.float32).copy()

@@ -21,6 +21,7 @@ from searchers.contract import (
     Wait,
 )
 from searchers.projection import legal
+from searchers.restoring import stored
 from searchers.seen import Seen
 
 Reward = Literal["accuracy", "accuracy-flops"]
@@ -178,9 +179,11 @@ class AMC(Searcher):
         }
 
     def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:
-        pairs = zip(np.asarray(arrays["states"]), np.asarray(arrays["actions"]), strict=True)
-        episodes = [Episode(states, actions) for states, actions in pairs]
-        seen = Seen(np.asarray(arrays["seen"], dtype=np.int64))
+        count, groups = len(values["episodes"]), len(self.problem.groups)
+        states = stored(arrays, "states", (count, groups, FEATURES), np.float32)
+        actions = stored(arrays, "actions", (count, groups), np.float32)
+        episodes = [Episode(*pair) for pair in zip(states, actions, strict=True)]
+        seen = Seen.stored(arrays, groups)
         self._agent.load(
             {k.removeprefix("agent."): a for k, a in arrays.items() if k.startswith("agent.")}
         )

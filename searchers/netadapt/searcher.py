@@ -188,7 +188,7 @@ class NetAdapt(Searcher):
 
     def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:
         running, goal = values["iteration"], values["goal"]
-        seen = Seen(np.asarray(arrays["seen"], dtype=np.int64))
+        seen = Seen.stored(arrays, len(self.problem.groups))
         iteration = None if running is None else Iteration.from_json(running)
         self._winner = Winner.from_json(values["winner"])
         self._goal = None if goal is None else tuple(goal)

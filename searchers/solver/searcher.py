@@ -19,6 +19,7 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
+from searchers.restoring import stored
 from searchers.seen import Seen
 from searchers.solver.cost import Bounds
 from searchers.solver.minimax import least_worst
@@ -175,10 +176,7 @@ class Solver(Searcher):
             drawn = surrogate.draw_prior(rng) if sample else prior
             return np.round(drawn, _DIGITS)
         belief = self._fitted(surrogate)
-        drawn = belief.mean
-        if sample:
-            drawn = drawn + belief.root @ rng.normal(size=surrogate.size)
-        return np.round(drawn, _DIGITS)
+        return np.round(belief.sample(rng) if sample else belief.mean(), _DIGITS)
 
     def _fitted(self, surrogate: Surrogate) -> Belief:
         if self._belief is None or self._belief[0] != len(self._told):
@@ -230,13 +228,17 @@ class Solver(Searcher):
         }
 
     def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:
-        probes = [(int(group), int(width)) for group, width in np.asarray(arrays["probed"])]
-        losses = np.asarray(arrays["losses"], dtype=np.float64).tolist()
-        rows = [tuple(int(w) for w in row) for row in np.asarray(arrays["widths"])]
+        groups = len(self.problem.groups)
+        probed = stored(arrays, "probed", (None, 2), np.int64)
+        probe_losses = stored(arrays, "probe_losses", (len(probed),)).tolist()
+        widths = stored(arrays, "widths", (None, groups), np.int64)
+        losses = stored(arrays, "losses", (len(widths),)).tolist()
         answer = values["answer"]
-        self._probed = dict(zip(probes, np.asarray(arrays["probe_losses"]).tolist(), strict=True))
+        probes = [(int(group), int(width)) for group, width in probed]
+        self._probed = dict(zip(probes, probe_losses, strict=True))
+        rows = [tuple(int(width) for width in row) for row in widths]
         self._told = list(zip(rows, losses, strict=True))
-        self._seen = Seen(np.asarray(arrays["seen"], dtype=np.int64))
+        self._seen = Seen.stored(arrays, groups)
         self._probes_told = int(values["probes_told"])
         self._answer = None if answer is None else tuple(int(width) for width in answer)
         self._surrogate, self._belief = None, None

@@ -1,11 +1,11 @@
-"""What the solver believes of the loss: a sum over groups and neighbouring pairs, learned as it goes.
+"""What the solver believes of the loss: a sum over groups and neighbouring pairs, learned on the go.
 
-The transformed loss of a schedule is modelled as a linear function of features: global sums of a few
-measures of damage (each a curve per group), every group's own deviation from them, and products for
-pairs of neighbours. It is ridge regression in its Bayesian reading (Bishop, 2006, sections 3.3 and
-3.5): the strength of the penalties and the noise are those of the largest evidence, and the
-posterior gives samples as well as a mean. Its predictions are sums of tables, so the integer
-program can minimise them exactly.
+The transformed loss of a schedule is modelled as a linear function of features: a few measures of
+damage summed over the groups, every group's own steps from each choice to the next narrower one,
+and products for pairs of neighbours. It is ridge regression in its Bayesian reading (Bishop, 2006,
+sections 3.3 and 3.5; as a Gaussian process, section 6.4): the strengths of the penalties and the
+noise are those of the largest evidence, and the posterior gives samples as well as a mean. What it
+predicts is a sum of tables, so that the integer program can minimise it exactly.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from scipy.linalg import cho_solve, cholesky
 
 from searchers.contract import FloatArray, Group, IntArray
 from searchers.solver.tables import Pair, TableSum
@@ -22,27 +23,52 @@ from searchers.solver.tables import Pair, TableSum
 Curves = tuple[FloatArray, ...]
 """Damage of every choice of each group, 0 at full width; G arrays [C_g]."""
 
-_OWN = (0.03, 0.1, 0.3)
-"""Standard deviations tried for a group's own deviation, in units of the loss's spread."""
+_OWN = (0.1, 0.3, 1.0)
+"""Standard deviations tried of a group's own curve at its narrowest, in spreads of the loss."""
 _JOINT = (0.0, 0.5, 1.5)
-"""Those of pairs, as a fraction of a group's."""
-_NOISE = (0.03, 0.1, 0.3)
+"""Those of a pair, as fractions of a group's."""
+_NOISE = (0.02, 0.1, 0.3)
 _GLOBAL = 3.0
+"""Of the constant and of the measures' weights: hardly a penalty."""
 
 
 @dataclass(frozen=True)
 class Belief:
-    """A posterior over the coefficients.
+    """A posterior over the coefficients, kept as what turns residuals into corrections.
 
     Args:
-        mean: [D].
-        root: upper factor R of the covariance, R R^T; [D, D].
+        prior: mean before anything was told, [D].
+        deviations: standard deviations before anything was told, [D].
+        scaled: features of what was told times deviations, [N, D].
+        values: what was told, [N].
+        lower: Cholesky factor of the covariance of what was told, [N, N].
+        noise: standard deviation.
         evidence: log marginal likelihood of what was told.
     """
 
-    mean: FloatArray
-    root: FloatArray
+    prior: FloatArray
+    deviations: FloatArray
+    scaled: FloatArray
+    values: FloatArray
+    lower: FloatArray
+    noise: float
     evidence: float
+
+    def mean(self) -> FloatArray:
+        """The most probable coefficients; [D]."""
+        return self._corrected(self.prior, np.zeros(len(self.values)))
+
+    def sample(self, rng: np.random.Generator) -> FloatArray:
+        """A draw from the posterior: one from the prior, corrected (Matheron's rule); [D]."""
+        drawn = self.prior + self.deviations * rng.normal(size=len(self.prior))
+        return self._corrected(drawn, self.noise * rng.normal(size=len(self.values)))
+
+    def _corrected(self, coefficients: FloatArray, errors: FloatArray) -> FloatArray:
+        predicted = self.scaled @ (coefficients / self.deviations)
+        residual = self.values - predicted - errors
+        weights = cho_solve((self.lower, True), residual)
+        corrected: FloatArray = coefficients + self.deviations * (self.scaled.T @ weights)
+        return corrected
 
 
 class Surrogate:
@@ -50,8 +76,7 @@ class Surrogate:
 
     Args:
         groups: G groups.
-        measures: named curves, each of which gets one global coefficient; the first is also the
-            shape of each group's own deviation.
+        measures: damage curves that share one weight each.
         pairs: neighbours with a term of their own.
     """
 
@@ -60,24 +85,29 @@ class Surrogate:
     ) -> None:
         self._groups = groups
         self._measures = [_scaled(measure) for measure in measures]
-        self._shape = [_unit(curve) for curve in measures[0]]
         self._pairs = list(pairs)
+        self._lost = [1.0 - np.asarray(group.choices) / group.units for group in groups]
+        self._sizes = [len(group.choices) - 1 for group in groups]
+        # Steps of a group in shares of its whole range of log widths: narrow choices lie close.
+        self._steps = [_steps(group) for group in groups]
 
     @property
     def size(self) -> int:
-        """Number of coefficients D: constant, measures, groups, pairs."""
-        return 1 + len(self._measures) + len(self._groups) + len(self._pairs)
+        """Number of coefficients D: constant, measures, steps, pairs."""
+        return 1 + len(self._measures) + sum(self._sizes) + len(self._pairs)
 
     def features(self, places: IntArray) -> FloatArray:
         """Positions among the choices [N, G] -> [N, D]."""
-        columns = [np.ones(len(places))]
+        columns = [np.ones((len(places), 1))]
         for measure in self._measures:
             values = [curve[places[:, g]] for g, curve in enumerate(measure)]
-            columns.append(np.sum(values, axis=0))
-        own = [curve[places[:, g]] for g, curve in enumerate(self._shape)]
-        columns.extend(own)
-        columns.extend(own[a] * own[b] for a, b in self._pairs)
-        return np.stack(columns, axis=1)
+            columns.append(np.sum(values, axis=0)[:, None])
+        for group, size in enumerate(self._sizes):
+            columns.append((places[:, [group]] <= np.arange(size)).astype(np.float64))
+        for a, b in self._pairs:
+            joint = self._lost[a][places[:, a]] * self._lost[b][places[:, b]]
+            columns.append(joint[:, None])
+        return np.concatenate(columns, axis=1)
 
     def prior(self) -> FloatArray:
         """Mean of the coefficients before anything is told: all measures alike; [D]."""
@@ -86,13 +116,10 @@ class Surrogate:
         return mean
 
     def draw_prior(self, rng: np.random.Generator) -> FloatArray:
-        """Coefficients as they might be before anything is told: measures weigh differently; [D]."""
+        """Coefficients as they might be before anything is told: measures weigh otherwise; [D]."""
         drawn = np.zeros(self.size)
         count = len(self._measures)
         drawn[1 : 1 + count] = rng.dirichlet(np.full(count, 0.7))
-        drawn[1 + count : 1 + count + len(self._groups)] = _OWN[1] * rng.normal(
-            size=len(self._groups)
-        )
         return drawn
 
     def fit(self, places: IntArray, values: FloatArray) -> Belief:
@@ -110,20 +137,21 @@ class Surrogate:
         return max(beliefs, key=lambda belief: belief.evidence)
 
     def table(self, coefficients: FloatArray) -> TableSum:
-        """The prediction as a sum of tables; more pruning of one group never helps alone."""
+        """The prediction as a sum of tables; narrowing one group never helps by itself."""
         measures = len(self._measures)
-        own = coefficients[1 + measures : 1 + measures + len(self._groups)]
+        weights, start = coefficients[1 : 1 + measures], 1 + measures
         singles = []
-        for group in range(len(self._groups)):
-            curve = own[group] * self._shape[group]
-            for weight, measure in zip(coefficients[1:], self._measures, strict=False):
+        for group, size in enumerate(self._sizes):
+            steps = coefficients[start : start + size]
+            curve = np.concatenate([np.cumsum(steps[::-1])[::-1], [0.0]])
+            for weight, measure in zip(weights, self._measures, strict=True):
                 curve = curve + weight * measure[group]
             singles.append(np.maximum.accumulate(curve[::-1])[::-1])
-        joint = coefficients[1 + measures + len(self._groups) :]
+            start += size
         pairs = {
-            (a, b): weight * np.outer(self._shape[a], self._shape[b])
-            for (a, b), weight in zip(self._pairs, joint, strict=True)
-            if weight != 0.0
+            (a, b): weight * np.outer(self._lost[a], self._lost[b])
+            for (a, b), weight in zip(self._pairs, coefficients[start:], strict=True)
+            if abs(weight) > 1e-9
         }
         return TableSum(float(coefficients[0]), tuple(singles), pairs)
 
@@ -133,25 +161,18 @@ class Surrogate:
         deviations = np.concatenate(
             [
                 np.full(1 + len(self._measures), _GLOBAL),
-                np.full(len(self._groups), own),
-                np.full(len(self._pairs), max(joint, 1e-9)),
+                *(own * np.sqrt(steps) for steps in self._steps),
+                np.full(len(self._pairs), max(joint, 1e-12)),
             ]
         )
         prior = self.prior()
         scaled = features * deviations
+        covariance = scaled @ scaled.T + noise**2 * np.eye(len(values))
+        lower = cholesky(covariance, lower=True)
         residual = values - features @ prior
-        precision = np.eye(self.size) + scaled.T @ scaled / noise**2
-        lower = np.linalg.cholesky(precision)
-        inverse = np.linalg.inv(lower)
-        moved = inverse.T @ (inverse @ (scaled.T @ residual)) / noise**2
-        fitted = residual - scaled @ moved
-        evidence = (
-            -0.5 * (fitted @ residual) / noise**2
-            - np.log(np.diag(lower)).sum()
-            - len(values) * np.log(noise)
-        )
-        root = deviations[:, None] * inverse.T
-        return Belief(prior + deviations * moved, root, float(evidence))
+        evidence = -0.5 * residual @ cho_solve((lower, True), residual)
+        evidence -= float(np.log(np.diag(lower)).sum())
+        return Belief(prior, deviations, scaled, values, lower, noise, float(evidence))
 
 
 def _scaled(measure: Curves) -> Curves:
@@ -160,6 +181,7 @@ def _scaled(measure: Curves) -> Curves:
     return tuple(curve / max(total, 1e-12) for curve in measure)
 
 
-def _unit(curve: FloatArray) -> FloatArray:
-    """A curve from 0 to 1."""
-    return curve / max(float(curve.max()), 1e-12)
+def _steps(group: Group) -> FloatArray:
+    """Differences of log widths between neighbouring choices, adding up to 1; [C_g - 1]."""
+    steps = np.diff(np.log(group.choices))
+    return steps / max(float(steps.sum()), 1e-12)

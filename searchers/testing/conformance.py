@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import io
-import json
-import math
 from collections import deque
-from dataclasses import asdict, replace
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 
 from searchers.base import Searcher
-from searchers.contract import (
-    Done,
-    MisuseError,
-    Outcome,
-    Problem,
-    SearcherState,
-    Suggestion,
-)
+from searchers.contract import Done, Outcome, Problem, SearcherState, Suggestion
 from searchers.random_search import RandomSearch
+from searchers.testing.bad_input import BadInputContract
 from searchers.testing.driver import refill, run
 from searchers.testing.fresh_process import replay_in_fresh_process
-from searchers.testing.problems import Score, sample_problem, sample_score
+from searchers.testing.packing import packed, unpacked
+from searchers.testing.problems import sample_score
 
 
-class SearcherContract:
+class SearcherContract(BadInputContract):
     """Subclass it in a test file, name the class ``Test...`` and override :meth:`make_searcher`.
 
     Attributes:
@@ -39,15 +31,10 @@ class SearcherContract:
             searchers that do not learn.
     """
 
-    trials: ClassVar[int] = 24
     stochastic: ClassVar[bool] = True
     learning_trials: ClassVar[int] = 80
     learning_groups: ClassVar[int] = 8
     learning_margin: ClassVar[float | None] = 0.3
-
-    def make_searcher(self, problem: Problem, seed: int) -> Searcher:
-        """Build the searcher under test."""
-        raise NotImplementedError
 
     def test_schedules_are_legal_and_candidates_within_budget(self) -> None:
         """Also where the cost is a staircase that is not monotone."""
@@ -161,54 +148,13 @@ class SearcherContract:
         searcher = self.make_searcher(problem, 0)
         told = run(searcher, score, lookahead=1, tells=5)
         state = searcher.state()
-        before = _packed(state)
+        before = packed(state)
         for suggestion in [searcher.ask()]:
             if isinstance(suggestion, Suggestion):
                 searcher.tell(suggestion.id, score(suggestion))
         searcher.ask()
         assert told
-        assert _packed(state) == before
-
-    def test_restore_refuses_another_search(self) -> None:
-        """Another searcher, version, problem or seed; the searcher goes on untouched."""
-        problem = self._problem()
-        state = self.make_searcher(problem, 0).state()
-        common: Any = state.values["common"]
-        other_seed = {**state.values, "common": {**common, "seed": 1}}
-        searcher = self.make_searcher(problem, 0)
-        for wrong in (
-            replace(state, searcher="another"),
-            replace(state, version=state.version + 1),
-            replace(state, problem=self._problem(groups=5).fingerprint),
-            replace(state, values=other_seed),
-        ):
-            _assert_misuse(lambda wrong=wrong: searcher.restore(wrong))
-        score = sample_score(problem)
-        assert run(searcher, score) == run(self.make_searcher(problem, 0), score)
-
-    def test_misuse_leaves_the_searcher_untouched(self) -> None:
-        """An id never asked and an id told twice raise, and nothing else changes."""
-        problem = self._problem()
-        score = sample_score(problem)
-        searcher = self.make_searcher(problem, 0)
-        first = searcher.ask()
-        assert isinstance(first, Suggestion)
-        _assert_misuse(lambda: searcher.tell(99, Outcome(1.0)))
-        searcher.tell(first.id, score(first))
-        before = _packed(searcher.state())
-        _assert_misuse(lambda: searcher.tell(first.id, score(first)))
-        assert _packed(searcher.state()) == before
-
-    def test_failures_do_not_stop_the_search(self) -> None:
-        """Every third trial failing, or all of them, as None or as NaN."""
-        for nothing_works in (False, True):
-            problem = self._problem()
-            score = _failing(sample_score(problem), nothing_works)
-            searcher = self.make_searcher(problem, 0)
-            told = run(searcher, score)
-            assert any(suggestion.purpose == "candidate" for suggestion, _ in told)
-            json.dumps(searcher.state().values, allow_nan=False)
-            assert told == run(self.make_searcher(problem, 0), score)
+        assert packed(state) == before
 
     def test_scores_without_accuracy_are_enough(self) -> None:
         """A task without an accuracy is searched by its loss."""
@@ -239,48 +185,11 @@ class SearcherContract:
         random = float(np.median([outcome.loss for _, outcome in drawn]))
         assert float(np.median(ours)) <= (1.0 - self.learning_margin) * random, (ours, random)
 
-    def _problem(
-        self, groups: int = 6, trials: int | None = None, staircase: bool = False
-    ) -> Problem:
-        return sample_problem(groups, self.trials if trials is None else trials, 0.5, staircase)
-
     def _restored(self, problem: Problem, state: SearcherState, seed: int) -> Searcher:
         """A new searcher from a state that went through JSON and an npz file."""
         searcher = self.make_searcher(problem, seed)
-        searcher.restore(_unpacked(*_packed(state)))
+        searcher.restore(unpacked(*packed(state)))
         return searcher
-
-
-def _packed(state: SearcherState) -> tuple[str, bytes]:
-    """The state as it is stored: JSON without NaN, and arrays without pickle."""
-    assert all(array.dtype != object for array in state.arrays.values())
-    header = {**asdict(replace(state, values={}, arrays={})), "values": dict(state.values)}
-    file = io.BytesIO()
-    arrays: dict[str, Any] = dict(state.arrays)
-    np.savez(file, allow_pickle=False, **arrays)
-    return json.dumps(header, allow_nan=False), file.getvalue()
-
-
-def _unpacked(header: str, arrays: bytes) -> SearcherState:
-    with np.load(io.BytesIO(arrays), allow_pickle=False) as file:
-        return SearcherState(**{**json.loads(header), "arrays": dict(file)})
-
-
-def _assert_misuse(call: Any) -> None:
-    try:
-        call()
-    except MisuseError:
-        return
-    raise AssertionError("expected a MisuseError, nothing was raised")
-
-
-def _failing(score: Score, nothing_works: bool) -> Score:
-    def fails(suggestion: Suggestion) -> Outcome:
-        if nothing_works or suggestion.id % 3 == 0:
-            return Outcome(None if suggestion.id % 2 else math.nan)
-        return score(suggestion)
-
-    return fails
 
 
 def _late(told: list[tuple[Suggestion, Outcome]]) -> float:

@@ -56,6 +56,14 @@ class Brittle(RandomSearch):
             raise ValueError("no loss")
 
 
+class Trusting(RandomSearch):
+    """Makes do with a state that lacks what it has seen."""
+
+    def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:
+        if "seen" in arrays:
+            super()._load(values, arrays)
+
+
 class Waiting(RandomSearch):
     """Waits for nothing."""
 
@@ -80,6 +88,7 @@ def suite(searcher: type[Searcher]) -> SearcherContract:
         (OverBudget, "test_schedules_are_legal_and_candidates_within_budget"),
         (Forgetful, "test_state_goes_on_at_every_phase"),
         (Hasty, "test_seeds_matter"),
+        (Trusting, "test_restore_refuses_what_is_damaged"),
         (Brittle, "test_failures_do_not_stop_the_search"),
         (Waiting, "test_ids_count_the_asks"),
         (RandomSearch, "test_trivial_problem_is_learned"),
@@ -97,6 +106,7 @@ def test_a_sound_searcher_passes_the_same_checks() -> None:
     sound.test_state_goes_on_at_every_phase()
     sound.test_seeds_matter()
     sound.test_failures_do_not_stop_the_search()
+    sound.test_restore_refuses_what_is_damaged()
     sound.test_ids_count_the_asks()
 
 

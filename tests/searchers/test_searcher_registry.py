@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -14,7 +15,7 @@ import searchers
 from searchers import NetAdapt, SearcherError, make, registry, searcher_names
 from searchers.testing import sample_problem
 
-ROOT = Path(searchers.__file__).parents[1]
+EXAMPLE = Path(searchers.__file__).parents[1] / "examples" / "searcher_alone.py"
 
 
 def test_every_built_in_searcher_is_listed() -> None:
@@ -63,11 +64,12 @@ def test_another_package_adds_a_searcher_by_entry_point(monkeypatch: pytest.Monk
         make("broken", sample_problem())
 
 
-def test_importing_searchers_loads_neither_torch_nor_optuna() -> None:
+def test_importing_searchers_loads_no_heavy_package() -> None:
     code = (
         "import sys, searchers, searchers.testing, searchers.registry; "
         "searchers.make('legr', searchers.testing.sample_problem()); "
-        "print([m for m in ('torch', 'optuna', 'pytest', 'autoprune') if m in sys.modules])"
+        "heavy = ('torch', 'optuna', 'ray', 'pytest', 'autoprune', 'latency_tables'); "
+        "print([module for module in heavy if module in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -89,8 +91,20 @@ def test_the_examples_in_docstrings_run() -> None:
 
 @pytest.mark.parametrize("name", ["legr", "tpe"])
 def test_the_example_program_runs(name: str) -> None:
-    program = ROOT / "examples" / "searcher_alone.py"
     done = subprocess.run(
-        [sys.executable, program, name], capture_output=True, text=True, check=True
+        [sys.executable, EXAMPLE, name], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith(f"{name}: 40 trials, best loss 0.")
+
+
+def test_the_example_program_runs_every_searcher_without_autoprune() -> None:
+    code = (
+        f"import runpy, sys; sys.argv = [{str(EXAMPLE)!r}]; "
+        "runpy.run_path(sys.argv[0], run_name='__main__'); "
+        "assert 'autoprune' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == searcher_names()
+    loads = [float(re.search(r"load (\S+),", line)[1]) for line in lines]
+    assert all(0.5 < load <= 1.0 for load in loads)
