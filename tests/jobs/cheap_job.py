@@ -94,7 +94,7 @@ def create(
         "groups": [{"name": g.name, "units": g.units} for g in problem.groups],
         "limits": {"latency": 1.0},
     }
-    base = {"score": 1.0, "accuracy": 0.5, "layers": {}}
+    base = {"score": 1.0, "accuracy": 0.5, "measured_latency_s": 2.0, "layers": {}}
     return store.create_job(what, hash_of(what), {"budget": ["50%"]}, "test", base)
 
 
