@@ -109,8 +109,9 @@ def _entrants(context: SearchContext, trials: Sequence[TrialRecord]) -> list[Fin
     ]
 
 
-def _distinct(metric: Metric, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+def _distinct(metric: Metric, asked: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The best trial of every candidate schedule, best first."""
+    trials = [trial for trial in asked if trial.purpose != "probe"]
     scored = [
         (metric.as_loss(t.result.score), t.index, t)
         for t in trials
