@@ -169,8 +169,8 @@ class JobSpec(_Strict):
     def steps_of_race(self) -> int:
         """Finetune steps of each finalist.
 
-        Five finalists at a quarter of the search's steps make the race a fifth of the compute;
-        never less than twice a trial's steps, or it would tell nothing new.
+        Five racers at a quarter of the search's steps are a fifth of the compute; controls and the
+        ladder come on top. Never less than twice a trial's steps, or it would tell nothing new.
         """
         if self.race_steps is not None:
             return self.race_steps

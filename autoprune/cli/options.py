@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from autoprune.errors import InputError
 
 Db = Annotated[
     str,
@@ -22,3 +25,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Machine output on stdout."
 Out = Annotated[str | None, typer.Option("--out", help="Folder to write the bundle to.")]
 Job = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, or its beginning.")]
 DEFAULT_DB = "autoprune.db"
+
+
+def check_writable(out: Path) -> None:
+    """Refuse a file that cannot be written, before anything slow.
+
+    Raises:
+        InputError: it is a folder, or in none.
+    """
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        raise InputError(f"cannot write {out}: give the path of a file in a folder that exists")

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from autoprune.export.schedule import Ranking
 from autoprune.trials.records import Json
 
 words = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
@@ -76,6 +77,9 @@ def print_job(shown: Json, bundle: dict[str, str] | None = None) -> None:
             for name, layer in best["layers"].items()
         ],
     )
+    ranking = Ranking(**shown["ranking"])
+    if ranking.schedules > 1:
+        results.print(f"cheap score against longer one: {ranking.says}")
     for name, path in (bundle or {}).items():
         results.print(f"{name}: {path}", soft_wrap=True)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from autoprune.export.schedule import Schedule
+from autoprune.export.schedule import MetricReference, Schedule
 
 Figure = dict[str, Any]
 ACCENT, STRONG, MUTED, WARN = "accent", "strong", "muted", "warn"
@@ -51,7 +51,7 @@ def score_over_trials(schedule: Schedule, trials: Sequence[TrialRow]) -> Figure:
         },
         _chosen(schedule, scored, _index),
     ]
-    return _figure(traces, "trial", _score_title(schedule))
+    return figure_of(traces, "trial", score_title(schedule.metric))
 
 
 def score_over_latency(schedule: Schedule, trials: Sequence[TrialRow]) -> Figure:
@@ -64,23 +64,9 @@ def score_over_latency(schedule: Schedule, trials: Sequence[TrialRow]) -> Figure
         _points("on the way", others, MUTED, _milliseconds),
         _chosen(schedule, scored, _milliseconds),
     ]
-    figure = _figure(traces, "predicted latency (ms)", _score_title(schedule))
+    figure = figure_of(traces, "predicted latency (ms)", score_title(schedule.metric))
     if schedule.budget.latency_s is not None:
-        limit = schedule.budget.latency_s * 1e3
-        line = {"color": WARN, "width": 1.5, "dash": "dash"}
-        shape = {"type": "line", "x0": limit, "x1": limit, "y0": 0, "y1": 1, "yref": "paper"}
-        figure["layout"]["shapes"] = [{**shape, "line": line}]
-        figure["layout"]["annotations"] = [
-            {
-                "x": limit,
-                "y": 1,
-                "yref": "paper",
-                "yanchor": "bottom",
-                "text": f"budget {limit:.3g} ms",
-                "showarrow": False,
-                "font": {"size": 12, "color": WARN},
-            }
-        ]
+        mark_budget(figure, schedule.budget.latency_s)
     return figure
 
 
@@ -108,7 +94,8 @@ def keep_ratios(schedule: Schedule) -> Figure:
     return {"data": [trace], "layout": layout}
 
 
-def _figure(traces: list[dict[str, Any]], x_title: str, y_title: str) -> Figure:
+def figure_of(traces: list[dict[str, Any]], x_title: str, y_title: str) -> Figure:
+    """The traces that have points, on titled axes."""
     return {
         "data": [trace for trace in traces if trace["x"]],
         "layout": {
@@ -118,6 +105,31 @@ def _figure(traces: list[dict[str, Any]], x_title: str, y_title: str) -> Figure:
             "hovermode": "closest",
         },
     }
+
+
+def mark_budget(figure: Figure, limit_s: float) -> None:
+    """Draw a latency bound, in seconds, as a line over an axis in milliseconds."""
+    limit = limit_s * 1e3
+    line = {"color": WARN, "width": 1.5, "dash": "dash"}
+    shape = {"type": "line", "x0": limit, "x1": limit, "y0": 0, "y1": 1, "yref": "paper"}
+    figure["layout"]["shapes"] = [{**shape, "line": line}]
+    figure["layout"]["annotations"] = [
+        {
+            "x": limit,
+            "y": 1,
+            "yref": "paper",
+            "yanchor": "bottom",
+            "text": f"budget {limit:.4g} ms",
+            "showarrow": False,
+            "font": {"size": 12, "color": WARN},
+        }
+    ]
+
+
+def score_title(metric: MetricReference) -> str:
+    """The axis of scores: what they are, and which way is better."""
+    better = "lower" if metric.direction == "minimize" else "higher"
+    return f"{metric.name} ({better} is better)"
 
 
 def _index(row: TrialRow) -> float:
@@ -168,8 +180,3 @@ def _best_so_far(schedule: Schedule, scored: Sequence[TrialRow]) -> tuple[list[f
         index.append(scored[-1].index)
         best.append(best[-1])
     return index, best
-
-
-def _score_title(schedule: Schedule) -> str:
-    better = "lower" if schedule.metric.direction == "minimize" else "higher"
-    return f"{schedule.metric.name} ({better} is better)"

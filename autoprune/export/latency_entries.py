@@ -55,8 +55,8 @@ class Finalist(Entry):
     """One schedule that could have been exported.
 
     Args:
-        origin: ``race``, ``ladder 96%`` (of the budget, as predicted), or ``extra`` for a rung that
-            measuring asked for.
+        origin: ``race``, ``control`` (of the race, from further down the ranking), ``ladder 96%``
+            (of the budget, as predicted), or ``extra`` for a rung that measuring asked for.
         score: by the schedule's metric.
         predicted_s, measured_s: as in :class:`Latency`; None where it was not measured.
     """

@@ -184,10 +184,13 @@ def _charts(schedule: Schedule, trials: Sequence[TrialRow]) -> list[Chart]:
 def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
     found = schedule.provenance
     trial = "" if found.trial is None else f", the schedule comes from trial {found.trial}"
+    ranking = schedule.ranking
+    compared = [] if ranking is None else [("Cheap score against longer one", ranking.says)]
     return [
         ("Job", found.job),
         ("Searcher", f"{found.searcher}, seed {found.seed}"),
         ("Trials", f"{found.trials}{trial}"),
+        *compared,
         ("Model", schedule.model.name or "given in Python"),
         ("Runtime", f"{schedule.runtime}, batch {schedule.batch}, threads {schedule.threads}"),
         ("Device", ", ".join(f"{key} {value}" for key, value in schedule.device.items())),

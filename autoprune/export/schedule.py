@@ -182,6 +182,25 @@ class MetricReference(Entry):
     direction: Literal["minimize", "maximize"]
 
 
+class Ranking(Entry):
+    """How well the scores of trials rank, compared with the same schedules' longer scores.
+
+    Args:
+        schedules: racers and controls that have both scores.
+        spearman: rank correlation over them; None where they are too few, or all tie.
+    """
+
+    schedules: Annotated[int, Field(ge=0)]
+    spearman: Annotated[float, Field(ge=-1, le=1)] | None
+
+    @property
+    def says(self) -> str:
+        """The same in words."""
+        if self.spearman is None:
+            return f"rank correlation not known from {self.schedules} schedules"
+        return f"rank correlation {self.spearman:.2f} over {self.schedules} schedules"
+
+
 class Provenance(Entry):
     """How the schedule was found, and how to find it again.
 
@@ -220,6 +239,7 @@ class Schedule(Entry):
         score: by ``metric``; None when the winner has none.
         finalists: the race, the ladder and what measuring asked for, best score first; empty in
             version 1, as ``learned`` is.
+        ranking: what the race says of the scores of trials; None in bundles of before the field.
         learned: what measuring them taught the calibration; None where that was nothing.
     """
 
@@ -241,6 +261,8 @@ class Schedule(Entry):
     score: float | None
     metric: MetricReference
     finalists: tuple[Finalist, ...] = ()
+    # Left out where there is none, as ``devices`` is.
+    ranking: Annotated[Ranking | None, Field(exclude_if=lambda found: found is None)] = None
     learned: Learned | None = None
     provenance: Provenance
     hashes: Hashes

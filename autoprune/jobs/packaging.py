@@ -30,11 +30,13 @@ from autoprune.export.schedule import (
     MetricReference,
     ModelReference,
     Provenance,
+    Ranking,
     Schedule,
 )
 from autoprune.jobs.devices import Tables
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.race import ranked
+from autoprune.jobs.ranking import rank_agreement
 from autoprune.jobs.summary import devices_of, layers_of, summarise_job, trial_rows
 from autoprune.spec import IN_MEMORY, JobSpec
 from autoprune.trials.records import FinalistRecord, JobRecord, Json
@@ -120,6 +122,7 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
         score=chosen.result.score if chosen.result else None,
         metric=MetricReference(**what["metric"]),
         finalists=tuple(map(_finalist, ranked_finalists(store, job))),
+        ranking=Ranking(**rank_agreement(store.trials(job.id), store.finalists(job.id))),
         learned=Learned(**job.results["learned"]) if "learned" in job.results else None,
         provenance=_provenance(store, job, plan, chosen),
         hashes=Hashes(

@@ -1,6 +1,8 @@
 """Finalists: longer scores of the best schedules, and a ladder of widths around the winner.
 
-The race rescored from the base weights at one fidelity puts all searchers on one footing. The
+The race rescored from the base weights at one fidelity puts all searchers on one footing. Beside
+the best run controls, spread over the rest of the ranking: the best alone lie too close together
+to say how well a trial's score ranks (:mod:`autoprune.jobs.ranking`). A control may win. The
 search aims below the budget by the calibration's margin, so the ladder leads from the whole budget,
 where the winner is widened, down to where it is narrowed. A prediction is not a measurement: the
 best rung that meets the budget on the device is taken, and its score is known already.
@@ -20,6 +22,8 @@ from searchers.contract import ProblemError
 from searchers.projection import project, widen
 
 RACERS = 5
+CONTROLS = (0.25, 0.5, 0.75)
+"""Where controls stand in the ranking of what is left after the racers."""
 LADDER = (1.0, 0.98, 0.96, 0.94, 0.92)
 """Fractions of the budget, as predicted."""
 EXTRA = "extra"
@@ -41,7 +45,7 @@ def run_race(context: SearchContext, evaluations: Evaluations) -> list[FinalistR
     store, job = context.store, context.job.id
     finalists = store.finalists(job)
     if not finalists:
-        finalists = _racers(context, store.trials(job))
+        finalists = _entrants(context, store.trials(job))
         store.save_finalists(context.lease, finalists)
     finalists = _score(context, evaluations, finalists)
     if not any(f.origin.startswith("ladder") for f in finalists):
@@ -94,9 +98,22 @@ def score_one(
     return replace(finalist, result=result)
 
 
-def _racers(context: SearchContext, trials: Sequence[TrialRecord]) -> list[FinalistRecord]:
+def _entrants(context: SearchContext, trials: Sequence[TrialRecord]) -> list[FinalistRecord]:
+    """The best distinct candidates, and the controls."""
+    distinct = _distinct(context.metric, trials)
+    chosen = [("race", trial) for trial in distinct[:RACERS]]
+    chosen += [("control", trial) for trial in _controls(distinct[RACERS:])]
+    return [
+        _finalist(context, slot, origin, trial.index, trial.widths)
+        for slot, (origin, trial) in enumerate(chosen)
+    ]
+
+
+def _distinct(metric: Metric, asked: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The best trial of every candidate schedule, best first."""
+    trials = [trial for trial in asked if trial.purpose != "probe"]
     scored = [
-        (context.metric.as_loss(t.result.score), t.index, t)
+        (metric.as_loss(t.result.score), t.index, t)
         for t in trials
         if t.purpose == "candidate" and t.result is not None and t.result.score is not None
     ]
@@ -107,8 +124,13 @@ def _racers(context: SearchContext, trials: Sequence[TrialRecord]) -> list[Final
     best: dict[tuple[int, ...], TrialRecord] = {}
     for _, _, trial in sorted(scored, key=lambda item: item[:2]):
         best.setdefault(trial.widths, trial)
-    chosen = list(best.values())[:RACERS]
-    return [_finalist(context, slot, "race", t.index, t.widths) for slot, t in enumerate(chosen)]
+    return list(best.values())
+
+
+def _controls(rest: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Trials spread over the rest of the ranking; all of them where they are few."""
+    places = {int(len(rest) * share) for share in CONTROLS} if rest else set()
+    return [rest[place] for place in sorted(places)]
 
 
 def _finalist(

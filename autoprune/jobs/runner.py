@@ -11,6 +11,7 @@ from autoprune.jobs.context import Progress, SearchContext
 from autoprune.jobs.evaluations import Evaluations
 from autoprune.jobs.measuring import Bench
 from autoprune.jobs.race import run_race
+from autoprune.jobs.ranking import warn_of_ranking
 from autoprune.jobs.trial_loop import TrialLoop
 from autoprune.trials.records import FinalistRecord, Json
 
@@ -60,6 +61,7 @@ def run_search_and_race(context: SearchContext) -> list[FinalistRecord]:
     if stage in ("search", "race"):
         context.progress("stage", {"stage": "race"})
         ranking = run_race(context, evaluations)
+        warn_of_ranking(context)
         _enter(context, "measure")
         return ranking
     return run_race(context, evaluations)  # everything is scored: reads the database

@@ -6,6 +6,7 @@ from autoprune.budget import latency_key
 from autoprune.evaluation.contract import Metric
 from autoprune.jobs.keys import job_digest
 from autoprune.jobs.race import ranked
+from autoprune.jobs.ranking import rank_agreement
 from autoprune.pruning.layers import layer_view
 from autoprune.trials.records import FinalistRecord, JobRecord, Json, TrialRecord
 from autoprune.trials.store import TrialStore
@@ -15,7 +16,8 @@ def summarise_job(store: TrialStore, job_id: str) -> Json:
     """The object `autoprune show JOB --json` prints."""
     job = store.job(job_id)
     trials = store.trials(job.id)
-    finalists = ranked(store.finalists(job.id), _metric(job))
+    entered = store.finalists(job.id)
+    finalists = ranked(entered, _metric(job))
     complete = job.stage in ("measure", "finetune", "done")
     return {
         "job": job.id,
@@ -30,6 +32,7 @@ def summarise_job(store: TrialStore, job_id: str) -> Json:
         "metric": job.what["metric"],
         "base": {key: job.base.get(key) for key in _BASE_KEYS},
         "best": _best(store, job, trials),
+        "ranking": rank_agreement(trials, entered),
         "final": _final(job),
         "timing_dependent": job.timing_dependent,
         "error": job.error if job.state == "failed" else None,

@@ -97,7 +97,7 @@ class FinalistRecord:
 
     Args:
         slot: position in the frozen list of finalists.
-        origin: ``race`` or the rung of the ladder, as in ``ladder 96%``.
+        origin: ``race``, ``control`` or the rung of the ladder, as in ``ladder 96%``.
         trial: index of the trial it comes from.
         measured: ratio to the unpruned network and seconds, once measured (not in the digest).
     """

@@ -61,7 +61,7 @@ def shrinkage(groups: Sequence[Group]) -> Curves:
 
 
 def norm_lost(groups: Sequence[Group]) -> Curves | None:
-    """The fraction of a group's squared norm in the units it loses; None where norms are missing."""
+    """The fraction of its squared norm that a group loses; None where norms are missing."""
     curves = []
     for group in groups:
         if group.unit_norms is None:

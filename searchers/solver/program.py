@@ -7,7 +7,10 @@ the two rows, so that the (cin, cout) latency matrix is respected exactly, as in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,18 +62,38 @@ def minimise(
     knapsacks = [
         LinearConstraint(layout.row(bound)[None, :], ub=limit - bound.constant) for bound in bounds
     ]
-    found = milp(
-        layout.row(objective),
-        integrality=layout.integrality,
-        bounds=Bounds(0.0, 1.0),
-        constraints=[layout.consistent, *knapsacks],
-        options={"mip_rel_gap": gap, "node_limit": nodes, "presolve": True},
-    )
+    with _silent_stdout():
+        found = milp(
+            layout.row(objective),
+            integrality=layout.integrality,
+            bounds=Bounds(0.0, 1.0),
+            constraints=[layout.consistent, *knapsacks],
+            options={"mip_rel_gap": gap, "node_limit": nodes, "presolve": True},
+        )
     if found.x is None:
         return None
     places = layout.places(found.x)
     left = float(found.mip_gap) if found.mip_gap is not None else 0.0
     return Solution(places, float(objective(places)[0]), left)
+
+
+@contextmanager
+def _silent_stdout() -> Iterator[None]:
+    """HiGHS now and then prints a line that no option turns off; stdout belongs to results."""
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # the process has no stdout
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class _Layout:
@@ -86,7 +109,7 @@ class _Layout:
             self._pairs[pair] = end
             end += self._sizes[pair[0]] * self._sizes[pair[1]]
         self._end = end
-        self.integrality = np.zeros(end)
+        self.integrality = np.zeros(end, dtype=np.int64)
         self.integrality[:singles] = 1
         self.consistent = self._consistent()
 

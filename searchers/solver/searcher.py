@@ -1,4 +1,4 @@
-"""The solver: probe, model the loss, find the model's exact minimum, evaluate, learn, solve again."""
+"""The solver: probe, model the loss, minimise the model exactly, evaluate, learn, solve again."""
 
 from __future__ import annotations
 

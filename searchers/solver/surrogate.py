@@ -1,4 +1,4 @@
-"""What the solver believes of the loss: a sum over groups and neighbouring pairs, learned on the go.
+"""What the solver believes of the loss: a sum over groups and pairs, learned as it goes.
 
 The transformed loss of a schedule is modelled as a linear function of features: a few measures of
 damage summed over the groups, every group's own steps from each choice to the next narrower one,

@@ -6,10 +6,14 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 from tiny_program import FinishedJob, Said, contents_of, expect_done, run_program
+
+from autoprune.cli.output import print_job
+from autoprune.export.schedule import Ranking
 
 SHOW_KEYS = (
     *("job", "state", "searcher", "seed", "trials", "digest", "budget", "metric", "base", "best"),
@@ -62,6 +66,27 @@ def test_show_prints_before_and_after_and_every_layer(finished: FinishedJob) -> 
         *finished.shown["best"]["layers"],
     ):
         assert word in out
+
+
+def test_the_report_says_how_well_the_cheap_scores_rank(finished: FinishedJob) -> None:
+    says = Ranking(**finished.shown["ranking"]).says
+    assert says in (finished.bundle / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("ranking", "line"),
+    [
+        ({"schedules": 8, "spearman": 0.831}, "rank correlation 0.83 over 8 schedules"),
+        ({"schedules": 3, "spearman": None}, "rank correlation not known from 3 schedules"),
+        ({"schedules": 1, "spearman": None}, None),
+    ],
+)
+def test_show_says_how_well_the_cheap_scores_rank(
+    finished: FinishedJob, capsys: pytest.CaptureFixture[str], ranking: Any, line: str | None
+) -> None:
+    print_job({**finished.shown, "ranking": ranking})
+    lines = [each for each in capsys.readouterr().out.splitlines() if "cheap score" in each]
+    assert lines == ([] if line is None else [f"cheap score against longer one: {line}"])
 
 
 def test_why_tells_what_each_group_saves(finished: FinishedJob) -> None:

@@ -28,7 +28,7 @@ def job_file(tmp_path: Path, table: Path) -> Path:
         "budget": "65%",
         "trials": 4,
         "fidelity": {"steps": 2, "batch_size": 16},
-        "race_steps": 2,
+        "race_steps": 3,
         "finetune_epochs": 1,
         "workers": 1,
     }

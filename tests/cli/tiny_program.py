@@ -19,7 +19,7 @@ TINY = Path(__file__).with_name("tiny_net.py")
 SPACE = ("--divisor", "16", "--min-keep", "0.25")
 NETWORK = ("--model", f"{TINY}:network", "--data", f"{TINY}:split_loaders", *SPACE)
 QUICK = (
-    *("--trials", "4", "--steps", "2", "--batch-size", "16", "--race-steps", "2"),
+    *("--trials", "4", "--steps", "2", "--batch-size", "16", "--race-steps", "3"),
     *("--finetune-epochs", "1", "--workers", "1"),
 )
 

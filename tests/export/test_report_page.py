@@ -94,6 +94,15 @@ def test_a_prediction_says_that_it_is_one(case: Case, rows: list[TrialRow]) -> N
     assert "Latency, predicted" in text
 
 
+def test_it_says_how_well_the_cheap_scores_rank(case: Case, rows: list[TrialRow]) -> None:
+    def text(spearman: float | None) -> str:
+        ranking = {"schedules": 8, "spearman": spearman}
+        return _parse(render_report(case.schedule(ranking=ranking), rows)).text
+
+    assert "rank correlation 0.83 over 8 schedules" in text(0.831)
+    assert "rank correlation not known from 8 schedules" in text(None)
+
+
 def test_text_of_the_user_cannot_become_markup(case: Case, rows: list[TrialRow]) -> None:
     hostile = "</script><img src=x onerror=alert(1)>"
     layers = {hostile: case.fields["layers"]["conv1"]}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Fidelity, Metric
-from autoprune.jobs.context import SearchContext
+from autoprune.jobs.context import Progress, SearchContext, silent
 from autoprune.jobs.executors.inline import InlineExecutor
 from autoprune.jobs.executors.port import Executor, Recipe
 from autoprune.jobs.executors.processes import ProcessExecutor
@@ -94,7 +94,7 @@ def create(
         "groups": [{"name": g.name, "units": g.units} for g in problem.groups],
         "limits": {"latency": 1.0},
     }
-    base = {"score": 1.0, "accuracy": 0.5, "layers": {}}
+    base = {"score": 1.0, "accuracy": 0.5, "measured_latency_s": 2.0, "layers": {}}
     return store.create_job(what, hash_of(what), {"budget": ["50%"]}, "test", base)
 
 
@@ -121,6 +121,7 @@ def drive(
     url: str | None = None,
     executor: Executor | None = None,
     stages: LaterStages | None = None,
+    progress: Progress = silent,
 ) -> str:
     """Run a job to the end of its race, or of all stages; returns its digest."""
     store = open_store(folder, url)
@@ -128,7 +129,7 @@ def drive(
     executor = executor or executor_of(recipe or CheapRecipe(), workers)
     try:
         with heartbeat(store, lease):
-            context = context_of(store, lease, executor)
+            context = context_of(store, lease, executor, progress)
             if stages is None:
                 run_search_and_race(context)
                 store.commit(lease, state="finished")
@@ -140,7 +141,9 @@ def drive(
     return digest(folder, job, url)
 
 
-def context_of(store: TrialStore, lease: Lease, executor: Executor) -> SearchContext:
+def context_of(
+    store: TrialStore, lease: Lease, executor: Executor, progress: Progress = silent
+) -> SearchContext:
     record = store.job(lease.job)
     problem = make_problem(record.what["trials"])
 
@@ -163,6 +166,7 @@ def context_of(store: TrialStore, lease: Lease, executor: Executor) -> SearchCon
         race=RACE,
         metric=Metric(**record.what["metric"]),
         scope={"what": record.what_hash},
+        progress=progress,
     )
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from autoprune import composition
-from autoprune.cli.latency.options import MeasuringOptions, Model, check_writable, with_options
+from autoprune.cli.latency.options import MeasuringOptions, Model, with_options
 from autoprune.cli.latency.printing import print_priced
-from autoprune.cli.options import DEFAULT_DB, AsJson
+from autoprune.cli.options import DEFAULT_DB, AsJson, check_writable
 from autoprune.cli.output import say
 from autoprune.cli.progress import shown_progress
 from latency_tables.storage import save

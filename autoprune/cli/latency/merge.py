@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from autoprune.cli.latency.options import TableOut, check_writable
+from autoprune.cli.latency.options import TableOut
 from autoprune.cli.latency.printing import about, print_about, shown
-from autoprune.cli.options import AsJson
+from autoprune.cli.options import AsJson, check_writable
 from autoprune.cli.output import print_json, say
 from autoprune.jobs.table_files import merge_files
 from latency_tables.storage import save

@@ -115,13 +115,3 @@ def _options_of(group: type[Any]) -> Iterator[Parameter]:
 
 def _default(field: Field[Any]) -> Any:
     return Parameter.empty if field.default is MISSING else field.default
-
-
-def check_writable(out: Path) -> None:
-    """Refuse a file that cannot be written, before anything slow.
-
-    Raises:
-        InputError: it is a folder, or in none.
-    """
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise InputError(f"cannot write {out}: give the path of a file in a folder that exists")
