@@ -68,7 +68,8 @@ def make(
             f"searcher {name!r} takes no schedules to begin with, so it cannot be warm-started; "
             f"these can: {', '.join(takers)}"
         )
-    return _warm_start()(problem, seed=seed, inner=searcher, **options)
+    after_solver: Searcher = _warm_start()(problem, seed=seed, inner=searcher, **options)
+    return after_solver
 
 
 def _find(name: str) -> type[Searcher]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from searchers.contract import FloatArray, IntArray, Load, Problem
+from searchers.contract import IntArray, Problem
 from searchers.projection import project
+from searchers.solver.descent import descend, elimination_order
+from searchers.solver.elimination import Order
 from searchers.solver.program import Solution, minimise
 from searchers.solver.tables import Pair, TableSum, expand, widths_of
 
@@ -26,6 +26,7 @@ class Bounds:
         self._problem = problem
         self._around = around
         self._tables = self._expanded(around)
+        self._orders: dict[frozenset[Pair], Order | None] = {}
 
     @property
     def pairs(self) -> list[Pair]:
@@ -58,13 +59,19 @@ class Bounds:
             return project(self._problem, self._around), None
         return tuple(int(width) for width in best[1]), best[0]
 
+    def sketch(self, objective: TableSum) -> tuple[int, ...]:
+        """Nearly the same in a moment, without proof: for samples of an objective.
+
+        The bounds are taken as they are around the reference.
+        """
+        tied = frozenset(objective.pairs)
+        if tied not in self._orders:
+            self._orders[tied] = elimination_order(self._problem, objective, self._tables)
+        order = self._orders[tied]
+        if order is None:
+            return self.solve(objective)[0]
+        return descend(self._problem, objective, self._tables, order)
+
     def _expanded(self, around: IntArray) -> list[TableSum]:
         loads = self._problem.parts or (self._problem.load,)
-        return [expand(self._problem.groups, _of_integers(load), around) for load in loads]
-
-
-def _of_integers(load: Load) -> Load:
-    def asked(rows: FloatArray) -> FloatArray:
-        return np.asarray(load(np.asarray(rows, dtype=np.float64)), dtype=np.float64)
-
-    return asked
+        return [expand(self._problem.groups, load, around) for load in loads]

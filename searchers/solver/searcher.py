@@ -33,14 +33,16 @@ from searchers.solver.probes import (
     shrinkage,
 )
 from searchers.solver.surrogate import Belief, Curves, Surrogate
-from searchers.solver.tables import TableSum, places_of
+from searchers.solver.tables import places_of
 from searchers.uniform import uniform_widths
 
 Objective = Literal["sum", "minimax"]
 Widths = tuple[int, ...]
 
 _ROUND = 4
-"""Trials from one exact solution to the next: the answer and three near it."""
+"""Trials from one exact solution to the next."""
+_ATTEMPTS = 6
+_CENTRES = 4
 _DIGITS = 9
 """Decimals of coefficients: the last bits of linear algebra differ between machines."""
 
@@ -57,10 +59,10 @@ class Solver(Searcher):
         >>> [said.purpose for said, _ in told].count("candidate")
         12
 
-    It begins with probes, each group alone at a few widths, which are no trials. Then rounds of
-    four trials: the schedule that minimises the model of the loss within the budget, by mixed
-    integer programming over the table, and three near the best ones. After every round the model
-    is fitted to all that was told. The first trial is the uniform schedule.
+    It begins with probes, each group alone at a few widths, which are no trials. The first trial is
+    the uniform schedule. Then come rounds of four: the schedule that minimises the model of the
+    loss within the budget, by mixed integer programming over the table; the minima of two samples
+    of the model; and one near the best so far. Each is chosen by all that was told before.
 
     Args:
         problem: the search space, its cost and its budget.
@@ -119,7 +121,7 @@ class Solver(Searcher):
         """
         if self._probes_told < min(self._asked, self.probes):
             raise MisuseError("the solver's probes are still pending: tell them first")
-        return self._solved(self._coefficients(sample=False))
+        return self._solved(self._coefficients())
 
     def learn(self, widths: Widths, outcome: Outcome) -> None:
         """Take in what someone else's trial scored."""
@@ -138,14 +140,17 @@ class Solver(Searcher):
         return widths
 
     def _next(self) -> Widths:
-        """The model's exact minimum where it is new, a schedule near the best ones otherwise."""
-        if (self._counted - 1) % _ROUND == 0 or self._answer is None:
-            self._answer = self._solved(self._coefficients(sample=False))
+        """The model's minimum, minima of two samples of it, and a schedule near the best ones."""
+        turn = (self._counted - 1) % _ROUND
+        if turn == 0 or self._answer is None:
+            self._answer = self._solved(self._coefficients())
             if self._answer not in self._seen:
                 return self._answer
-            again = self._solved(self._coefficients(sample=True))
-            if again not in self._seen:
-                return again
+        if turn < _ROUND - 1:
+            for attempt in range(_ATTEMPTS):
+                widths = self._sketched(self._coefficients(self._rng(self._asked, attempt)))
+                if widths not in self._seen:
+                    return widths
         return self._near()
 
     def _solved(self, coefficients: FloatArray) -> Widths:
@@ -154,29 +159,32 @@ class Solver(Searcher):
             return least_worst(self.problem, table)
         return self._bounds.solve(table)[0]
 
+    def _sketched(self, coefficients: FloatArray) -> Widths:
+        table = self._model().table(coefficients)
+        if self._objective == "minimax":
+            return least_worst(self.problem, table)
+        return self._bounds.sketch(table)
+
     def _near(self) -> Widths:
         """The best of many changes to the answer and the best told, by a sample of the model."""
-        table: TableSum = self._model().table(self._coefficients(sample=True))
-        best = sorted(self._told, key=lambda told: told[1])[:4]
+        table = self._model().table(self._coefficients(self._rng(self._asked, _ATTEMPTS)))
+        best = sorted(self._told, key=lambda told: told[1])[:_CENTRES]
         centres = [self._answer or (), *(widths for widths, _ in best)]
         fitting = [w for w in dict.fromkeys(centres) if w and self.problem.feasible(w)[0]]
-        rows = mutants(self.problem, fitting, self._rng(self._asked, 1))
+        rows = mutants(self.problem, fitting, self._rng(self._asked, _ATTEMPTS + 1))
         order = np.argsort(table(places_of(self.problem.groups, rows)), kind="stable")
-        for row in rows[order]:
-            if row not in self._seen:
-                return tuple(int(width) for width in row)
-        return tuple(int(width) for width in rows[order[0]])
+        new = (row for row in rows[order] if row not in self._seen)
+        return tuple(int(width) for width in next(new, rows[order[0]]))
 
-    def _coefficients(self, sample: bool) -> FloatArray:
-        """The model's mean, or a draw from what it still holds possible; [D]."""
+    def _coefficients(self, rng: np.random.Generator | None = None) -> FloatArray:
+        """The model's mean, or with a generator a draw from what it still holds possible; [D]."""
         surrogate = self._model()
-        rng = self._rng(self._asked, 0)
         if len(self._told) < 2:
-            prior = surrogate.prior()
-            drawn = surrogate.draw_prior(rng) if sample else prior
-            return np.round(drawn, _DIGITS)
-        belief = self._fitted(surrogate)
-        return np.round(belief.sample(rng) if sample else belief.mean(), _DIGITS)
+            drawn = surrogate.prior() if rng is None else surrogate.draw_prior(rng)
+        else:
+            belief = self._fitted(surrogate)
+            drawn = belief.mean() if rng is None else belief.sample(rng)
+        return np.round(drawn, _DIGITS)
 
     def _fitted(self, surrogate: Surrogate) -> Belief:
         if self._belief is None or self._belief[0] != len(self._told):

@@ -7,14 +7,14 @@ function itself is a sum over single groups and pairs, as a latency table's is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
-from searchers.contract import FloatArray, Group, IntArray
+from searchers.contract import FloatArray, Group, IntArray, Load
 
 Pair = tuple[int, int]
 _ROWS = 200_000
@@ -66,7 +66,7 @@ def widths_of(groups: Sequence[Group], places: npt.ArrayLike) -> IntArray:
 
 def expand(
     groups: Sequence[Group],
-    function: Callable[[IntArray], FloatArray],
+    function: Load,
     around: IntArray,
     tolerance: float = 1e-4,
 ) -> TableSum:
@@ -98,7 +98,7 @@ def expand(
 
 def _interacting(
     groups: Sequence[Group],
-    function: Callable[[IntArray], FloatArray],
+    function: Load,
     around: IntArray,
     singles: Sequence[FloatArray],
     constant: float,
@@ -132,6 +132,7 @@ def _changed(around: IntArray, group: int, widths: Sequence[int]) -> IntArray:
     return rows
 
 
-def _asked(function: Callable[[IntArray], FloatArray], rows: IntArray) -> FloatArray:
-    parts = [function(rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
+def _asked(function: Load, rows: IntArray) -> FloatArray:
+    floats = rows.astype(np.float64)
+    parts = [function(floats[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
     return np.concatenate(parts)
