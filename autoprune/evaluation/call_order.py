@@ -115,20 +115,18 @@ class _Clock:
         return output
 
 
-class _Reads(TorchDispatchMode):
+class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operation, so also weights that are read without calling their module."""
 
     def __init__(self, network: nn.Module, clock: _Clock) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.times: dict[str, int] = {}
         self._clock = clock
         self._names: dict[int, list[str]] = {}
         for name, tensor in network.state_dict(keep_vars=True).items():
             self._names.setdefault(id(tensor), []).append(name)
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         for value in tree_leaves((args, kwargs)):
             for name in self._names.get(id(value), ()):
                 self.times.setdefault(name, self._clock.now)

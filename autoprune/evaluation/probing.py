@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from torch import nn
@@ -21,12 +22,12 @@ from autoprune.evaluation.batches import ScoringBatches
 from autoprune.evaluation.call_order import CallOrder, read_call_order
 from autoprune.evaluation.contract import Metric, Probe
 from autoprune.evaluation.descent import channels_last
-from autoprune.evaluation.scoring import Scores, score
+from autoprune.evaluation.scoring import Scores, find_metric, score
 from autoprune.evaluation.suffix import Recording, record, suffix_only
 from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.masking import masked_state
 from autoprune.pruning.space import SearchSpace
-from autoprune.pruning.surgery import State, fit
+from autoprune.pruning.surgery import State
 
 MEMORY_BYTES = 512 * 2**20
 """For what is recorded of the unpruned network, in each process."""
@@ -76,11 +77,16 @@ class Prober:
         """Score the network with units masked down to ``widths`` (group name -> units kept)."""
         ready = self._prepare(probe)
         masked = self._masked(ready.state, widths)
-        changed = [name for name, tensor in masked.items() if tensor is not ready.state[name]]
-        until = ready.order.first_read(changed)
-        network = fit(ready.network, masked)
-        _use_batch_statistics(network, ready.order, until)
-        with suffix_only(network, ready.order, ready.recordings, until):
+        changed = {n: tensor for n, tensor in masked.items() if tensor is not ready.state[n]}
+        since = ready.order.first_read(changed)
+        network = ready.network
+        if find_metric(self._metric) is not None:  # code that may do anything with a network
+            network = copy.deepcopy(network)
+        with (
+            _holding(network, changed, ready.state),
+            _batch_statistics(network, ready.order, since),
+            suffix_only(network, ready.order, ready.recordings, since),
+        ):
             return score(
                 network,
                 self._dataset,
@@ -108,7 +114,7 @@ class Prober:
 
     def _record(self, probe: Probe) -> _Prepared:
         network = channels_last(copy.deepcopy(self._model)).eval()
-        state = {name: tensor.detach() for name, tensor in network.state_dict().items()}
+        state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         images = len(self._dataset.val)
         images = min(probe.images, images) if probe.images else images
         batches = ScoringBatches(self._dataset, "val", probe.images, even_batch_size(images))
@@ -125,11 +131,34 @@ def even_batch_size(images: int) -> int:
     return math.ceil(images / math.ceil(images / LARGEST_BATCH))
 
 
-def _use_batch_statistics(network: nn.Module, order: CallOrder, since: int) -> None:
-    """Let batch norms first reached after ``since`` use the statistics of each batch.
+@contextmanager
+def _holding(network: nn.Module, changed: State, base: State) -> Iterator[None]:
+    """Inside, ``network`` holds the changed tensors; then those of ``base`` again."""
+    own = network.state_dict()
+    try:
+        for name, tensor in changed.items():
+            own[name].copy_(tensor)
+        yield
+    finally:
+        for name in changed:
+            own[name].copy_(base[name])
+
+
+@contextmanager
+def _batch_statistics(network: nn.Module, order: CallOrder, since: int) -> Iterator[None]:
+    """Inside, batch norms first reached after ``since`` use the statistics of each batch.
 
     In eval mode one without running statistics does so, and has none that could move.
     """
-    for name, module in network.named_modules():
-        if isinstance(module, _BatchNorm) and order.reached.get(name, 0) > since:
-            module.running_mean = module.running_var = None
+    norms = [
+        (module, module.running_mean, module.running_var)
+        for name, module in network.named_modules()
+        if isinstance(module, _BatchNorm) and order.reached.get(name, 0) > since
+    ]
+    for norm, _, _ in norms:
+        norm.running_mean = norm.running_var = None
+    try:
+        yield
+    finally:
+        for norm, mean, variance in norms:
+            norm.running_mean, norm.running_var = mean, variance

@@ -45,19 +45,21 @@ def record(
     """Record a pass over ``images``, keeping what saves the most time for its memory.
 
     Returns:
-        None where not even the images fit into ``memory_bytes``.
+        None where not even the images fit into ``memory_bytes``, or nothing could be replayed.
     """
     room = memory_bytes - _bytes(images)
     if room < 0:
         return None
     recorder = _Recorder(order, room)
     with isolated_randomness(0), evaluating(network):
+        if _computes_otherwise(network, images):
+            return None
         before = torch.get_rng_state()
         with intercepted(heavy_modules(network), recorder.call):
             network(images)
         # Random numbers would be other ones where calls that draw some are left out.
         repeatable = torch.equal(before, torch.get_rng_state())
-    return Recording(images, recorder.outputs() if repeatable else {})
+    return Recording(images, recorder.outputs()) if repeatable else None
 
 
 @contextmanager
@@ -146,7 +148,7 @@ class _Replay:
 
     def call(self, name: str, forward: Act, *args: Any, **kwargs: Any) -> Any:
         if self._replaying:
-            return self._part(name, forward, args, kwargs)
+            return self._part(forward, args, kwargs)
         recording = self._recording_of(args, kwargs) if name == WHOLE else None
         if recording is None:
             return forward(*args, **kwargs)
@@ -158,13 +160,11 @@ class _Replay:
         }
         self._number, self._replaying = 0, True
         try:
-            return self._part(name, forward, args, kwargs)
+            return self._part(forward, args, kwargs)
         finally:
             self._replaying = False
 
-    def _part(
-        self, name: str, forward: Act, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def _part(self, forward: Act, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         number = self._number
         self._number += 1
         known = self._outputs.get(number)
@@ -182,7 +182,7 @@ class _Replay:
 
 
 def _computes_otherwise(network: nn.Module, images: torch.Tensor) -> bool:
-    """Whether a metric set anything under which the recorded pass was not made."""
+    """Whether a pass is more than inference: with gradients, in training mode, with hooks."""
     return (
         torch.is_grad_enabled()
         or torch.is_autocast_enabled(images.device.type)

@@ -94,7 +94,8 @@ def score_one(
     return replace(finalist, result=result)
 
 
-def _racers(context: SearchContext, trials: Sequence[TrialRecord]) -> list[FinalistRecord]:
+def _racers(context: SearchContext, asked: Sequence[TrialRecord]) -> list[FinalistRecord]:
+    trials = [trial for trial in asked if trial.purpose != "probe"]
     scored = [
         (context.metric.as_loss(t.result.score), t.index, t)
         for t in trials
