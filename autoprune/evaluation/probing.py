@@ -119,7 +119,7 @@ class Prober:
         images = min(probe.images, images) if probe.images else images
         batches = ScoringBatches(self._dataset, "val", probe.images, even_batch_size(images))
         first = next(iter(batches))[0]
-        order = read_call_order(network, first)
+        order = read_call_order(network, first[:2])
         share = self._memory_bytes // math.ceil(images / batches.batch_size)
         found = (record(network, batch, order, share) for batch, _ in batches)
         recordings = tuple(recording for recording in found if recording is not None)

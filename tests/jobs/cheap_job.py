@@ -113,7 +113,7 @@ def make_problem(trials: int) -> Problem:
 
 def searcher_of(what: Json, problem: Problem) -> Searcher:
     if what["searcher"] == ProbingSearcher.name:
-        return ProbingSearcher(problem, seed=what["seed"])
+        return ProbingSearcher(problem, seed=what["seed"], chained=True)
     return make(what["searcher"], problem, seed=what["seed"])
 
 

@@ -8,22 +8,24 @@ from typing import Any
 import numpy as np
 
 from searchers.base import Arrays, Searcher
-from searchers.contract import Done, Outcome, Suggestion, Wait
+from searchers.contract import Done, Outcome, Problem, Suggestion, Wait
 from searchers.projection import project
 
 
 class ProbingSearcher(Searcher):
     """Probes each group at two widths, then narrows most where the losses were least.
 
-    Carries weights, as its trials after the first start from trial to trial.
+    Args:
+        chained: each trial starts from the weights of the one before.
     """
 
     name = "probing"
     carries_weights = True
 
-    def __init__(self, problem: Any, *, seed: int = 0) -> None:
+    def __init__(self, problem: Problem, *, seed: int = 0, chained: bool = False) -> None:
         super().__init__(problem, seed=seed)
         self._losses: dict[int, float] = {}
+        self._chained = chained
         self._last: int | None = None
 
     def _propose(self) -> Suggestion | Wait | Done:
@@ -43,7 +45,7 @@ class ProbingSearcher(Searcher):
 
     def _observe(self, suggestion: Suggestion, outcome: Outcome) -> None:
         self._losses[suggestion.id] = outcome.loss if outcome.loss is not None else 0.0
-        if suggestion.purpose != "probe" and not outcome.failed:
+        if self._chained and suggestion.purpose != "probe" and not outcome.failed:
             self._last = suggestion.id
 
     def retained(self) -> frozenset[int]:
