@@ -97,6 +97,7 @@ class JobSpec(_Strict):
     Args:
         table: file or hash; or several by name, each for the bounds of its name.
         calibration: hash of one of the table's, in place of the newest; or several by name.
+        probe_images: validation images of one probe; 0 means all. Few searchers probe.
         race_steps: finetune steps of each finalist; None spends about a fifth of the compute.
         finetune_epochs: of the chosen network, at the end.
         keep_dominated: search also the widths that a wider one of their group is as fast as.
@@ -124,6 +125,7 @@ class JobSpec(_Strict):
     keep_dominated: bool = False
     metric: MetricSpec = MetricSpec()
     fidelity: FidelitySpec = FidelitySpec()
+    probe_images: int = Field(256, ge=0)
     race_steps: int | None = Field(None, ge=0)
     finetune_epochs: int = Field(2, ge=0)
     finetune_learning_rate: float = Field(0.02, gt=0)

@@ -28,8 +28,8 @@ so it can be used alone::
 Where latencies are in tables, :func:`problem_from_arrays` makes the problem. Inside a Ray Tuner,
 :class:`searchers.ray_tune.TuneSearcher` asks and tells.
 
-The built-in searchers are ``amc``, ``legr``, ``netadapt``, ``tpe``, ``solver`` and ``portfolio``, and
-the baselines ``uniform``, ``global`` and ``random``.
+The built-in searchers are ``amc``, ``legr``, ``netadapt``, ``tpe``, ``solver`` and ``portfolio``,
+and the baselines ``uniform``, ``global`` and ``random``.
 Another package adds one by an entry point of the group ``autoprune.searchers`` that names a
 :class:`Searcher`, and checks it with :class:`searchers.testing.SearcherContract`.
 Importing this package is light: torch and optuna come with AMC and TPE only, Ray with

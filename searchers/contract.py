@@ -165,7 +165,8 @@ class Suggestion:
         id: the trial's index: how many suggestions were made before it.
         widths: legal, one per group.
         purpose: ``candidate`` is within budget and may become a finalist; ``step`` is on the way;
-            ``probe`` is a measurement of the searcher's own, not counted as a trial.
+            ``probe`` is a measurement of the searcher's own, of the base weights: it may be over
+            budget, and is not counted as a trial.
         start_from: id of the trial whose weights it starts from; None means the base weights.
     """
 

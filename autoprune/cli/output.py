@@ -54,6 +54,7 @@ def print_job(shown: Json, bundle: dict[str, str] | None = None) -> None:
     base, best, final = shown["base"], shown["best"], shown["final"]
     if best is None:
         say(f"job {shown['job']} is {shown['state']}: no schedule has a score yet")
+        _print_probes(shown["probes"])
         return
     print_table(
         f"job {shown['job']} ({shown['state']}): {shown['searcher']}, {shown['trials']} trials, "
@@ -61,6 +62,7 @@ def print_job(shown: Json, bundle: dict[str, str] | None = None) -> None:
         ["", "before", "after search", "after finetune"],
         _before_after(base, best, final),
     )
+    _print_probes(shown["probes"])
     if best["devices"]:
         _print_devices(best["devices"])
     print_table(
@@ -100,6 +102,12 @@ def print_savings(savings: Json) -> None:
             for group in sorted(savings["groups"], key=lambda group: -group["saved_s"])
         ],
     )
+
+
+def _print_probes(probes: Json) -> None:
+    """A cost of its own, beside the trials; most searchers have none."""
+    if probes["count"]:
+        results.print(f"probes: {probes['count']}, {probes['seconds']:.1f} s")
 
 
 def _print_devices(devices: Sequence[Json]) -> None:

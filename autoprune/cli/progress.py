@@ -48,6 +48,7 @@ class _Screen:
         self._bars = bars
         self._trials = trials
         self._done = trials_done
+        self._probes = 0
         self._best: float | None = None
         self._tasks: dict[str, TaskID] = {}
 
@@ -56,7 +57,7 @@ class _Screen:
         if handler is not None:
             handler(payload)
 
-    def _bar(self, name: str, done: int, total: int) -> None:
+    def _bar(self, name: str, done: int, total: int | None) -> None:
         if name not in self._tasks:
             self._bars.start()
             # What was done before this start tells nothing about the time that is left.
@@ -123,10 +124,15 @@ class _Screen:
             self._line(f"not pruned: {left['name']}: {left['reason']}")
 
     def _on_trial(self, event: dict[str, Any]) -> None:
-        self._done += 1
-        self._bar("trials", self._done, max(self._trials, self._done))
+        if event["purpose"] == "probe":
+            self._probes += 1
+            self._bar("sensitivity probes", self._probes, None)  # only the searcher knows
+        else:
+            self._done += 1
+            self._bar("trials", self._done, max(self._trials, self._done))
         if event["error"]:
-            self._line(f"trial {event['index']} failed: {event['error']}")
+            what = "probe" if event["purpose"] == "probe" else "trial"
+            self._line(f"{what} {event['index']} failed: {event['error']}")
 
     def _on_finalist(self, event: dict[str, Any]) -> None:
         if event["score"] is None:

@@ -55,7 +55,8 @@ def resume(
     }
     overrides = {key: value for key, value in given.items() if value is not None}
     stores, record = composition.open_job(db, job, artifacts)
-    told = sum(trial.state == "told" for trial in stores.trials.trials(record.id))
+    trials = stores.trials.trials(record.id)
+    told = sum(trial.state == "told" and trial.purpose != "probe" for trial in trials)
     with shown_progress(record.what["trials"], told) as progress:
         plan = composition.reopen(
             stores, record.id, progress, overrides, accept_environment=accept_environment

@@ -178,6 +178,7 @@ def make_context(
         executor=executor,
         fidelity=plan.fidelity,
         race=plan.race,
+        probe=plan.probe,
         metric=plan.metric,
         scope=plan.scope(job.environment),
         progress=progress,

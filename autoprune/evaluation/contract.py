@@ -6,8 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
+from autoprune.errors import AutopruneError
+
 EVALUATION_VERSION = 1
 """Raised whenever the same request would score differently: it is part of an evaluation's key."""
+
+PROBE_VERSION = 1
+"""The same for probes alone."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,21 @@ class Fidelity:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """A score without training: how much the network misses the units that a schedule leaves out.
+
+    Args:
+        images: how many of the validation split; 0 means all.
+    """
+
+    images: int = 256
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"probe": PROBE_VERSION, "images": self.images}
+
+
+@dataclass(frozen=True)
 class Metric:
     """What trials are ranked by."""
 
@@ -59,12 +79,23 @@ class EvaluationRequest:
         start: a checkpoint (see :mod:`autoprune.evaluation.checkpoint`) to start from; None means
             the base weights.
         want_weights: whether the finetuned weights are to come back.
+
+    Raises:
+        AutopruneError: a probe that is to start from other weights, or to give weights back.
     """
 
     widths: Mapping[str, int]
-    fidelity: Fidelity
+    fidelity: Fidelity | Probe
     start: bytes | None = None
     want_weights: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fidelity, Probe) and (self.start is not None or self.want_weights):
+            asked = "weights to start from" if self.start is not None else "weights wanted back"
+            raise AutopruneError(
+                f"a probe scores the base weights and changes none, got {asked}: "
+                "use a trial's fidelity"
+            )
 
 
 @dataclass(frozen=True)

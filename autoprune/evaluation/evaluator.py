@@ -1,4 +1,4 @@
-"""Scores schedules of one network: slice, finetune shortly, recalibrate, validate."""
+"""Scores schedules of one network: slice, finetune shortly, recalibrate, validate; or probe."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from autoprune.evaluation.contract import (
     EvaluationResult,
     Fidelity,
     Metric,
+    Probe,
 )
 from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.finetune import short_finetune
 from autoprune.evaluation.losses import DivergedError
+from autoprune.evaluation.probing import Prober
 from autoprune.evaluation.recalibration import recalibrate
 from autoprune.evaluation.scoring import Scores, find_metric, score
 from autoprune.evaluation.teacher import Teacher
@@ -65,16 +67,14 @@ class NetworkEvaluator:
         self._metric = metric
         self._seed = seed
         self._teacher = Teacher(channels_last(copy.deepcopy(self._base)))
+        self._prober = Prober(self._base, space, dataset, criterion=criterion, metric=metric)
 
     def evaluate(self, request: EvaluationRequest) -> EvaluationResult:
         """Score one schedule; an exception or NaN becomes a result with an error."""
         started = time.perf_counter()
         try:
             with isolated_randomness(derive_seed(self._seed, "model")):
-                model, kept = self._prune(request)
-                self._fit(model, request.fidelity)
-                scores = self._score(model, request.fidelity)
-            weights = pack(model.state_dict(), kept) if request.want_weights else None
+                scores, weights = self._evaluate(request)
         except Exception as error:  # a user's model may raise anything; the job goes on
             return EvaluationResult(
                 None, None, None, time.perf_counter() - started, error=_verdict(error)
@@ -86,6 +86,18 @@ class NetworkEvaluator:
             time.perf_counter() - started,
             weights=weights,
         )
+
+    def _evaluate(self, request: EvaluationRequest) -> tuple[Scores, bytes | None]:
+        """The scores, and the weights where they are wanted."""
+        fidelity = request.fidelity
+        if isinstance(fidelity, Probe):
+            return _finite(self._prober.score(request.widths, fidelity)), None
+        self._prober.forget()  # a trial needs the memory
+        model, kept = self._prune(request)
+        self._fit(model, fidelity)
+        limit = fidelity.validation_images
+        scores = _finite(score(model, self._dataset, self._metric, limit=limit))
+        return scores, pack(model.state_dict(), kept) if request.want_weights else None
 
     def _prune(self, request: EvaluationRequest) -> tuple[nn.Module, Kept]:
         state: Mapping[str, torch.Tensor] = self._state
@@ -116,13 +128,11 @@ class NetworkEvaluator:
             )
             recalibrate(model, batches.first(fidelity.recalibration_batches))
 
-    def _score(self, model: nn.Module, fidelity: Fidelity) -> Scores:
-        scores = score(model, self._dataset, self._metric, limit=fidelity.validation_images)
-        if not (math.isfinite(scores.score) and math.isfinite(scores.loss)):
-            raise DivergedError(
-                f"the validation loss is {scores.loss} and the score {scores.score}"
-            )
-        return scores
+
+def _finite(scores: Scores) -> Scores:
+    if not (math.isfinite(scores.score) and math.isfinite(scores.loss)):
+        raise DivergedError(f"the validation loss is {scores.loss} and the score {scores.score}")
+    return scores
 
 
 def _verdict(error: Exception) -> str:

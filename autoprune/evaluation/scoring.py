@@ -92,13 +92,18 @@ def metric_code(metric: Metric) -> str | None:
 
 
 def score(
-    model: nn.Module, dataset: Dataset, metric: Metric, split: SplitName = "val", limit: int = 0
+    model: nn.Module,
+    dataset: Dataset,
+    metric: Metric,
+    split: SplitName = "val",
+    limit: int = 0,
+    batch_size: int = SCORING_BATCH,
 ) -> Scores:
-    """Score ``model`` by ``metric``, with loss and accuracy beside it."""
+    """Score ``model`` by ``metric``, with loss and accuracy beside it; as :func:`validate`."""
     function = find_metric(metric)
-    loss, accuracy = validate(model, dataset, split, limit)
+    loss, accuracy = validate(model, dataset, split, limit, batch_size)
     if function is None:
         return Scores(loss if metric.name == "loss" else accuracy, loss, accuracy)
     with evaluating(model):
-        value = float(function(model, ScoringBatches(dataset, split, limit)))
+        value = float(function(model, ScoringBatches(dataset, split, limit, batch_size)))
     return Scores(value, loss, accuracy)

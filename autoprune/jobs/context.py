@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autoprune.evaluation.contract import Fidelity, Metric
+from autoprune.evaluation.contract import Fidelity, Metric, Probe
 from autoprune.jobs.executors.port import Executor
 from autoprune.jobs.keys import evaluation_key
 from autoprune.trials.records import JobRecord, Json, Lease
 from autoprune.trials.store import TrialStore
 from searchers.base import Searcher
-from searchers.contract import Load, Problem
+from searchers.contract import Load, Problem, Purpose
 
 Progress = Callable[[str, dict[str, Any]], None]
 """Called with an event's kind and its payload; must return quickly."""
@@ -35,6 +35,7 @@ class SearchContext:
         explain: a schedule -> the time each of its groups saves, by each table.
         scope: the shared part of every evaluation key.
         race: fidelity of the finalists' scores.
+        probe: of what the searcher asks for its own use.
     """
 
     store: TrialStore
@@ -50,6 +51,7 @@ class SearchContext:
     executor: Executor
     fidelity: Fidelity
     race: Fidelity
+    probe: Probe
     metric: Metric
     scope: Json
     progress: Progress = silent
@@ -58,6 +60,12 @@ class SearchContext:
         """Group name -> width."""
         return dict(zip(self.groups, widths, strict=True))
 
-    def key(self, widths: Sequence[int], fidelity: Fidelity, start: str | None = None) -> str:
+    def fidelity_of(self, purpose: Purpose) -> Fidelity | Probe:
+        """How thoroughly a suggestion of this purpose is scored."""
+        return self.probe if purpose == "probe" else self.fidelity
+
+    def key(
+        self, widths: Sequence[int], fidelity: Fidelity | Probe, start: str | None = None
+    ) -> str:
         """Key of the evaluation of one schedule."""
         return evaluation_key(self.scope, self.named(widths), fidelity.to_json(), start)

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from autoprune.errors import AutopruneError, StorageError
-from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Fidelity
+from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Fidelity, Probe
 from autoprune.jobs.context import SearchContext
 from autoprune.jobs.executors.port import Completed
 from autoprune.trials.records import TrialResult
@@ -34,7 +34,7 @@ class Task:
     ticket: str
     key: str
     widths: tuple[int, ...]
-    fidelity: Fidelity
+    fidelity: Fidelity | Probe
     start: bytes | None = None
     want_weights: bool = False
     fresh: bool = False

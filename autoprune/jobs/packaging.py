@@ -212,7 +212,8 @@ def _provenance(
 
 def _report_rows(store: TrialStore, job_id: str) -> list[TrialRow]:
     wanted = ("index", "purpose", "score", "accuracy", "predicted_latency_s")
-    return [TrialRow(**{key: row[key] for key in wanted}) for row in trial_rows(store, job_id)]
+    trials = [row for row in trial_rows(store, job_id) if row["purpose"] != "probe"]
+    return [TrialRow(**{key: row[key] for key in wanted}) for row in trials]
 
 
 _OPTIONS = {

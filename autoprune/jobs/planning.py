@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from autoprune.budget import latency_key
-from autoprune.evaluation.contract import EVALUATION_VERSION, Fidelity, Metric
+from autoprune.evaluation.contract import EVALUATION_VERSION, Fidelity, Metric, Probe
 from autoprune.evaluation.scoring import metric_code
 from autoprune.jobs.devices import Tables, hashes_of, primary_of
 from autoprune.jobs.limits import (
@@ -29,7 +29,7 @@ from searchers.base import Searcher
 from searchers.contract import Group, LayerTraits, Load, Problem
 from searchers.registry import make
 
-WHAT_VERSION = 2
+WHAT_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class Plan:
         """Of a finalist."""
         fields = {**self.spec.fidelity.model_dump(), "steps": self.spec.steps_of_race}
         return Fidelity(**fields)
+
+    @property
+    def probe(self) -> Probe:
+        """Of a searcher's probes."""
+        return Probe(self.spec.probe_images)
 
     @property
     def metric(self) -> Metric:
@@ -140,6 +145,7 @@ class Plan:
             "metric_code": metric_code(self.metric),
             "fidelity": self.fidelity.to_json(),
             "race": self.race.to_json(),
+            "probe": self.probe.to_json(),
             "evaluation_version": EVALUATION_VERSION,
         }
 

@@ -27,6 +27,7 @@ def summarise_job(store: TrialStore, job_id: str) -> Json:
         "seed": job.what["seed"],
         "trials": sum(t.purpose != "probe" for t in trials),
         "trials_told": sum(t.state == "told" and t.purpose != "probe" for t in trials),
+        "probes": _probes(trials),
         "digest": job_digest(job.what_hash, trials, finalists if complete else []),
         "budget": {"given": job.how["budget"], **_limits(job)},
         "metric": job.what["metric"],
@@ -47,6 +48,13 @@ _BASE_KEYS = (
     "macs",
     "params",
 )
+
+
+def _probes(trials: list[TrialRecord]) -> Json:
+    """What the searcher asked for its own use, and the wall time of it in seconds."""
+    probes = [trial for trial in trials if trial.purpose == "probe"]
+    seconds = sum(probe.result.seconds for probe in probes if probe.result is not None)
+    return {"count": len(probes), "seconds": seconds}
 
 
 def trial_rows(store: TrialStore, job_id: str) -> list[Json]:
@@ -162,7 +170,7 @@ def comparison(store: TrialStore, job_id: str) -> Json:
     """One job as a row of `autoprune compare`; accuracies on the test split where there is one."""
     shown = summarise_job(store, job_id)
     rows = trial_rows(store, job_id)
-    seconds = [row["seconds"] for row in rows if row["seconds"]]
+    seconds = [row["seconds"] for row in rows if row["seconds"] and row["purpose"] != "probe"]
     final = (shown["final"] or {}).get("accuracy", {})
     split = "test" if final.get("test", {}).get("after") is not None else "validation"
     accuracy = final.get(split, {"before": shown["base"]["accuracy"]})

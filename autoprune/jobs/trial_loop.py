@@ -120,6 +120,7 @@ class TrialLoop:
             self._audit(suggestion)
             self._begin(self._records[suggestion.id])
             return None
+        self._check_weights(suggestion)
         start = suggestion.start_from
         start_key = None if start is None else self._records[start].evaluation_key
         return NewTrial(
@@ -128,8 +129,21 @@ class TrialLoop:
             suggestion.widths,
             start,
             self._context.predict([suggestion.widths])[0],
-            self._context.key(suggestion.widths, self._context.fidelity, start_key),
+            self._context.key(
+                suggestion.widths, self._context.fidelity_of(suggestion.purpose), start_key
+            ),
         )
+
+    def _check_weights(self, suggestion: Suggestion) -> None:
+        start = suggestion.start_from
+        if start is None:
+            return
+        if "probe" in (suggestion.purpose, self._records[start].purpose):
+            raise SearcherError(
+                f"{self._searcher.name} lets {suggestion.purpose} {suggestion.id} start from the "
+                f"weights of {self._records[start].purpose} {start}: a probe scores the base "
+                "weights and leaves none"
+            )
 
     def _audit(self, suggestion: Suggestion) -> None:
         stored = self._records[suggestion.id]
@@ -152,9 +166,9 @@ class TrialLoop:
                 str(trial.index),
                 trial.evaluation_key,
                 trial.widths,
-                self._context.fidelity,
+                self._context.fidelity_of(trial.purpose),
                 start,
-                self._searcher.carries_weights,
+                self._searcher.carries_weights and trial.purpose != "probe",
             )
         )
 

@@ -12,8 +12,9 @@ import copy
 import torch
 from torch import nn
 
+from autoprune.pruning.masking import masked_state
 from autoprune.pruning.space import LeftOut, PruningGroup, SearchSpace
-from autoprune.pruning.surgery import State, fit, prune
+from autoprune.pruning.surgery import fit, prune
 
 TOLERANCE = 1e-4
 """Largest difference allowed, as a fraction of the largest output."""
@@ -39,22 +40,6 @@ def preflight(
             else:
                 left_out.append(LeftOut.of(group.producers, reason))
     return SearchSpace(tuple(sound), tuple(left_out))
-
-
-def masked_state(state: State, group: PruningGroup, kept: torch.Tensor) -> dict[str, torch.Tensor]:
-    """``state`` with every consumer of the group reading zeros from the units not kept."""
-    gone = torch.ones(group.units, dtype=torch.bool)
-    gone[kept] = False
-    masked = dict(state)
-    for place in group.slices:
-        positions = place.index[gone].reshape(-1)
-        if place.role == "input":
-            masked[place.tensor] = masked[place.tensor].index_fill(place.dim, positions, 0.0)
-        elif place.role == "values":
-            channel_map = masked[place.tensor]
-            lost = torch.isin(channel_map, positions)
-            masked[place.tensor] = torch.where(lost, -1, channel_map)
-    return masked
 
 
 def _fault(

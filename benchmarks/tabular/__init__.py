@@ -1,0 +1,1 @@
+"""Searchers compared on networks that are arrays: no training, many seeds, known optima."""

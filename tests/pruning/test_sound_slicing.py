@@ -10,7 +10,8 @@ from torch import nn
 
 from autoprune.errors import ModelError, WeightsError
 from autoprune.models.weights import state_hash
-from autoprune.pruning.preflight import masked_state, preflight
+from autoprune.pruning.masking import masked_state
+from autoprune.pruning.preflight import preflight
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import expand, fit, prune, slice_state
 from latency_tables.runtimes.onnx_export import export_onnx
