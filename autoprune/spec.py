@@ -98,6 +98,7 @@ class JobSpec(_Strict):
         table: file or hash; or several by name, each for the bounds of its name.
         calibration: hash of one of the table's, in place of the newest; or several by name.
         probe_images: validation images of one probe; 0 means all. Few searchers probe.
+        warm_start: ``solver`` lets another searcher begin with the solver's first answer.
         race_steps: finetune steps of each finalist; None spends about a fifth of the compute.
         finetune_epochs: of the chosen network, at the end.
         keep_dominated: search also the widths that a wider one of their group is as fast as.
@@ -115,6 +116,7 @@ class JobSpec(_Strict):
     threads: int = Field(1, ge=1)
     searcher: str = "legr"
     searcher_options: dict[str, Any] = {}
+    warm_start: Literal["solver"] | None = None
     trials: int = Field(40, ge=1)
     seed: int = Field(0, ge=0)
     lookahead: int = Field(4, ge=1)

@@ -61,6 +61,9 @@ def search(
     lookahead: Annotated[
         Int, _option("--lookahead", help="Suggestions outstanding at once; part of the job.")
     ] = None,
+    warm_start: Annotated[
+        Text, _option("--warm-start", help="solver: begin with the solver's first answer.")
+    ] = None,
     runtime: Annotated[Text, _option("--runtime", help="onnxruntime or torch.")] = None,
     batch: Annotated[
         Int, _option("--batch", help="Images per inference the latency is of.")

@@ -128,7 +128,13 @@ def _check_writable(path: Path) -> None:
 
 def _check_options(spec: JobSpec) -> None:
     try:
-        make(spec.searcher, _any_problem(), seed=spec.seed, **spec.searcher_options)
+        make(
+            spec.searcher,
+            _any_problem(),
+            seed=spec.seed,
+            warm_start=spec.warm_start,
+            **spec.searcher_options,
+        )
     except (TypeError, ValueError) as error:
         raise InputError(
             f"searcher_options of {spec.searcher!r} cannot be used: {error}; see docs/algorithms"

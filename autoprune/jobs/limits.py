@@ -14,7 +14,7 @@ from autoprune.jobs.devices import Tables
 from autoprune.pruning.cost import CostModel
 from autoprune.pruning.explain import FloorTerm
 from autoprune.pruning.space import SearchSpace
-from searchers.contract import FloatArray
+from searchers.contract import FloatArray, Load
 
 
 @dataclass(frozen=True)
@@ -87,23 +87,36 @@ def loads_of(
     limits: Mapping[str, float],
     yardsticks: Mapping[str, Yardstick],
     fractions: Mapping[str, float] | None = None,
-) -> Callable[[FloatArray], FloatArray]:
+) -> Load:
     """Widths [N, G] -> the largest of cost / aim over all bounds, [N].
 
     Args:
         fractions: of bounds that are aimed at as predicted, in place of what their margin leaves.
     """
+    parts = parts_of(limits, yardsticks, fractions)
+
+    def load(widths: FloatArray) -> FloatArray:
+        worst: FloatArray = np.max(np.stack([part(widths) for part in parts]), axis=0)
+        return worst
+
+    return load
+
+
+def parts_of(
+    limits: Mapping[str, float],
+    yardsticks: Mapping[str, Yardstick],
+    fractions: Mapping[str, float] | None = None,
+) -> tuple[Load, ...]:
+    """For each bound: widths [N, G] -> cost / aim, [N]. Arguments as for :func:`loads_of`."""
     aims = {key: yardsticks[key].aim(limit) for key, limit in limits.items()}
     for key, fraction in (fractions or {}).items():
         if key in limits:
             aims[key] = limits[key] * fraction
-    parts = [(yardsticks[key].cost, aim) for key, aim in aims.items()]
+    return tuple(_part(yardsticks[key].cost, aim) for key, aim in aims.items())
 
-    def load(widths: FloatArray) -> FloatArray:
-        worst: FloatArray = np.max(np.stack([cost(widths) / aim for cost, aim in parts]), axis=0)
-        return worst
 
-    return load
+def _part(cost: Callable[[npt.ArrayLike], FloatArray], aim: float) -> Load:
+    return lambda widths: cost(widths) / aim
 
 
 def _yardstick(space: SearchSpace, cost: Callable[[npt.ArrayLike], FloatArray]) -> Yardstick:

@@ -16,6 +16,7 @@ from autoprune.jobs.limits import (
     count_yardsticks,
     latency_yardsticks,
     loads_of,
+    parts_of,
     resolve_limits,
 )
 from autoprune.jobs.subject import Subject
@@ -91,8 +92,13 @@ class Plan:
 
     def searcher(self) -> Searcher:
         """A fresh searcher."""
+        spec = self.spec
         return make(
-            self.spec.searcher, self.problem, seed=self.spec.seed, **self.spec.searcher_options
+            spec.searcher,
+            self.problem,
+            seed=spec.seed,
+            warm_start=spec.warm_start,
+            **spec.searcher_options,
         )
 
     def rung(self, fraction: float) -> Load:
@@ -138,6 +144,7 @@ class Plan:
             "searcher": spec.searcher,
             "searcher_version": self.searcher().version,
             "searcher_options": spec.searcher_options,
+            "warm_start": spec.warm_start,
             "trials": spec.trials,
             "seed": spec.seed,
             "lookahead": spec.lookahead,
@@ -186,17 +193,17 @@ def make_plan(spec: JobSpec, subject: Subject, tables: Tables, primary: str | No
         **latency_yardsticks(subject.space, tables, costs),
     }
     limits = resolve_limits(spec.bounds, yardsticks)
-    problem = _problem(spec, subject, loads_of(limits, yardsticks))
+    problem = _problem(spec, subject, loads_of(limits, yardsticks), parts_of(limits, yardsticks))
     return Plan(spec, subject, tables, primary, costs, yardsticks, limits, problem)
 
 
-def _problem(spec: JobSpec, subject: Subject, load: Load) -> Problem:
+def _problem(spec: JobSpec, subject: Subject, load: Load, parts: tuple[Load, ...]) -> Problem:
     norms = unit_norms(subject.model.state_dict(), subject.space)
     groups = tuple(
         Group(g.name, g.units, g.choices, norms.get(g.name), _traits(subject, g.producers[0]))
         for g in subject.space.groups
     )
-    return Problem(groups, load, spec.trials)
+    return Problem(groups, load, spec.trials, parts)
 
 
 def _traits(subject: Subject, layer: str) -> LayerTraits:
