@@ -1,10 +1,11 @@
-"""Every searcher on one network, one table and one budget: accuracy, measured latency, time.
+"""Every searcher on one network and one table: accuracy, measured latency, time.
 
-    python -m benchmarks.cifar10_searchers --data imagefolder:DIR --weights FILE --out results.json
+    python -m benchmarks.cifar10_searchers --data imagefolder:DIR --weights FILE --budgets 30% 50%
 
-Each searcher is one job in one database (so the run can be stopped and started again), on one
-pinned table; the exported bundles are verified at the end, when nothing else is running. Prints a
-table in Markdown; ``--out`` keeps the rows as JSON.
+Each combination of budget, seed and searcher is one job in one database, on one pinned table; a run
+that is stopped goes on where it was, and jobs of one seed share their scores. The exported bundles
+are verified at the end, when nothing else is running. Prints a table in Markdown; ``--out`` keeps
+the rows as JSON.
 """
 
 from __future__ import annotations
@@ -12,42 +13,53 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from autoprune import composition
 from autoprune.export.verify import verify
 from autoprune.jobs.packaging import export_job
-from autoprune.jobs.subject import load_subject
-from autoprune.jobs.summary import comparison
+from autoprune.jobs.subject import Subject, load_subject
+from autoprune.jobs.summary import comparison, summarise_job
 from autoprune.jobs.tables import measure_table, with_calibration
 from autoprune.spec import JobSpec, make_spec
 
-SEARCHERS = ("uniform", "random", "amc", "netadapt", "legr", "tpe")
+SEARCHERS = (
+    "uniform",
+    "global",
+    "random",
+    "solver",
+    "portfolio",
+    "tpe",
+    "netadapt",
+    "legr",
+    "amc",
+)
 
 
 def main() -> None:
     """Run what is not in the database yet, then report."""
     options = _options()
-    folder = Path(options.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [_run(_spec(options, name), folder) for name in options.searchers]
+    Path(options.folder).mkdir(parents=True, exist_ok=True)
+    wanted = product(options.budgets, options.seeds, options.searchers)
+    specs = [_spec(options, *case) for case in wanted]
+    rows = _run_all(specs, Path(options.folder))
     for row in rows:
-        verified = verify(folder / row["searcher"])
-        measured = verified.measured
-        row["verified"] = verified.passes
+        measured = verify(Path(row["bundle"])).measured
         row["verified_ratio"] = None if measured is None else measured.ratio
     if options.out:
         Path(options.out).write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     _print(rows)
 
 
-def _spec(options: argparse.Namespace, searcher: str) -> JobSpec:
+def _spec(options: argparse.Namespace, budget: str, seed: int, searcher: str) -> JobSpec:
     values = {
         "model": options.model,
         "weights": options.weights,
         "data": options.data,
-        "budget": options.budget,
+        "budget": budget,
+        "seed": seed,
         "searcher": searcher,
         "trials": options.trials,
         "fidelity": {"steps": options.steps},
@@ -58,13 +70,20 @@ def _spec(options: argparse.Namespace, searcher: str) -> JobSpec:
     return make_spec({key: value for key, value in values.items() if value is not None})
 
 
-def _run(spec: JobSpec, folder: Path) -> dict[str, Any]:
-    """One job from wherever it stands to its bundle."""
-    note = folder / f"{spec.searcher}.json"
-    if note.exists():
-        row: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
-        return row
-    subject = load_subject(spec, _say)
+def _run_all(specs: list[JobSpec], folder: Path) -> list[dict[str, Any]]:
+    """The row of each job; those that were run before are read."""
+    notes = [folder / f"{s.searcher}-{s.budget[0].strip('%')}-{s.seed}.json" for s in specs]
+    subject = load_subject(specs[0], _say)
+    rows = []
+    for spec, note in zip(specs, notes, strict=True):
+        if not note.exists():
+            note.write_text(json.dumps(_run(spec, subject, folder, note.stem)), encoding="utf-8")
+        rows.append(json.loads(note.read_text(encoding="utf-8")))
+    return rows
+
+
+def _run(spec: JobSpec, subject: Subject, folder: Path, name: str) -> dict[str, Any]:
+    """One job to its bundle."""
     table = folder / "table.hash"
     if not table.exists():
         tables = composition.open_stores(spec.db).tables
@@ -76,10 +95,19 @@ def _run(spec: JobSpec, folder: Path) -> dict[str, Any]:
     stores, job, plan = composition.submit(spec, _say, subject)
     composition.run(stores, job, plan, _say)
     seconds = time.monotonic() - started
-    export_job(stores.trials, job, plan, folder / spec.searcher, overwrite=True)
-    row = {**comparison(stores.trials, job), "wall_s": seconds}
-    note.write_text(json.dumps(row), encoding="utf-8")
-    return row
+    bundle = folder / name
+    export_job(stores.trials, job, plan, bundle, overwrite=True)
+    shown = summarise_job(stores.trials, job)
+    return {
+        **comparison(stores.trials, job),
+        "budget": spec.budget[0],
+        "seed": spec.seed,
+        "validation": shown["final"]["accuracy"]["validation"],
+        "ranking": shown["ranking"],
+        "probes": shown["probes"],
+        "wall_s": seconds,
+        "bundle": str(bundle),
+    }
 
 
 def _say(kind: str, payload: dict[str, Any]) -> None:
@@ -89,18 +117,27 @@ def _say(kind: str, payload: dict[str, Any]) -> None:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    print(
-        "| searcher | trials | test, unpruned | after search | after finetune | measured ms "
-        "| of base | of base, verified | wall s | s per trial |\n|" + " --- |" * 10
-    )
+    columns = ["budget", "seed", "searcher", "trials", "val, searched", "test, searched"]
+    columns += ["val, finetuned", "test, finetuned", "of base", "of base, verified"]
+    columns += ["rank correlation", "wall s"]
+    print(f"| {' | '.join(columns)} |\n|" + " --- |" * len(columns))
     for row in rows:
-        print(
-            f"| {row['searcher']} | {row['trials']} | {row['accuracy_base']:.1%} "
-            f"| {row['accuracy_after_search']:.1%} | {row['accuracy_after_finetune']:.1%} "
-            f"| {row['measured_latency_s'] * 1e3:.3f} | {row['measured_ratio']:.1%} "
-            f"| {row['verified_ratio']:.1%} | {row['wall_s']:.0f} "
-            f"| {row['seconds_per_trial']:.1f} |"
-        )
+        validation, rho = row["validation"], row["ranking"]["spearman"]
+        cells = [
+            row["budget"],
+            row["seed"],
+            row["searcher"],
+            row["trials"],
+            f"{validation['after_search']:.1%}",
+            f"{row['accuracy_after_search']:.1%}",
+            f"{validation['after']:.1%}",
+            f"{row['accuracy_after_finetune']:.1%}",
+            f"{row['measured_ratio']:.1%}",
+            f"{row['verified_ratio']:.1%}",
+            "" if rho is None else f"{rho:.2f}",
+            f"{row['wall_s']:.0f}",
+        ]
+        print(f"| {' | '.join(map(str, cells))} |")
 
 
 def _options() -> argparse.Namespace:
@@ -108,7 +145,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", default="autoprune:resnet20")
     parser.add_argument("--weights")
     parser.add_argument("--data", required=True)
-    parser.add_argument("--budget", default="50%")
+    parser.add_argument("--budgets", nargs="+", default=["30%", "50%"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--searchers", nargs="+", default=SEARCHERS)
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--steps", type=int, default=30)
