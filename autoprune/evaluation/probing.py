@@ -119,9 +119,10 @@ class Prober:
         images = min(probe.images, images) if probe.images else images
         batches = ScoringBatches(self._dataset, "val", probe.images, even_batch_size(images))
         first = next(iter(batches))[0]
-        order = read_call_order(network, first[:2])
         share = self._memory_bytes // math.ceil(images / batches.batch_size)
-        found = (record(network, batch, order, share) for batch, _ in batches)
+        with _holding(network, {}, state):
+            order = read_call_order(network, first[:2])
+            found = [record(network, batch, order, share) for batch, _ in batches]
         recordings = tuple(recording for recording in found if recording is not None)
         return _Prepared(network, state, batches, order, recordings)
 
@@ -133,15 +134,20 @@ def even_batch_size(images: int) -> int:
 
 @contextmanager
 def _holding(network: nn.Module, changed: State, base: State) -> Iterator[None]:
-    """Inside, ``network`` holds the changed tensors; then those of ``base`` again."""
+    """Inside, ``network`` holds the changed tensors; then those of ``base`` again.
+
+    So it does where its forward passes write to its buffers.
+    """
     own = network.state_dict()
+    versions = {name: tensor._version for name, tensor in own.items()}
     try:
         for name, tensor in changed.items():
             own[name].copy_(tensor)
         yield
     finally:
-        for name in changed:
-            own[name].copy_(base[name])
+        for name, version in versions.items():
+            if own[name]._version != version:
+                own[name].copy_(base[name])
 
 
 @contextmanager

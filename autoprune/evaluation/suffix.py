@@ -54,11 +54,12 @@ def record(
     with isolated_randomness(0), evaluating(network):
         if _computes_otherwise(network, images):
             return None
-        before = torch.get_rng_state()
+        drawn, written = torch.get_rng_state(), _versions(network.state_dict())
         with intercepted(heavy_modules(network), recorder.call):
             network(images)
-        # Random numbers would be other ones where calls that draw some are left out.
-        repeatable = torch.equal(before, torch.get_rng_state())
+        # A call that draws random numbers or counts something cannot be left out.
+        repeatable = torch.equal(drawn, torch.get_rng_state())
+        repeatable = repeatable and _versions(network.state_dict()) == written
     return Recording(images, recorder.outputs()) if repeatable else None
 
 
@@ -100,7 +101,7 @@ class _Recorder:
     def call(self, name: str, forward: Act, *args: Any, **kwargs: Any) -> Any:
         number = self._number
         self._number += 1
-        versions = _versions(args, kwargs)
+        versions = _versions((args, kwargs))
         started = time.perf_counter()
         output = forward(*args, **kwargs)
         seconds = time.perf_counter() - started
@@ -111,7 +112,7 @@ class _Recorder:
         ):
             self._strayed = True
         # A call that changes its inputs in place does more than its output tells.
-        if isinstance(output, torch.Tensor) and _versions(args, kwargs) == versions:
+        if isinstance(output, torch.Tensor) and _versions((args, kwargs)) == versions:
             self._keep(number, output, seconds)
         return output
 
@@ -203,11 +204,9 @@ def _same(recorded: torch.Tensor, images: torch.Tensor) -> bool:
     )
 
 
-def _versions(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int]:
-    """Counts of in-place changes of every tensor among a call's inputs."""
-    return [
-        value._version for value in tree_leaves((args, kwargs)) if isinstance(value, torch.Tensor)
-    ]
+def _versions(holder: object) -> list[int]:
+    """How often each tensor in lists, tuples and dictionaries was changed in place."""
+    return [value._version for value in tree_leaves(holder) if isinstance(value, torch.Tensor)]
 
 
 def _bytes(tensor: torch.Tensor) -> int:

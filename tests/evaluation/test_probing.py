@@ -104,6 +104,21 @@ def test_a_probe_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatc
     assert [scores.score(widths, PROBE) for widths in asked] == expected
 
 
+def test_a_network_that_remembers_its_passes_forgets_those_of_other_probes() -> None:
+    torch.manual_seed(7)
+    space, data = probe_networks.space_of("reused"), probe_networks.dataset()
+    base = probe_networks.Wearing().eval()
+    asked = schedules("reused")
+
+    def scores() -> probing.Prober:
+        return probing.Prober(base, space, data, criterion="l2", metric=Metric())
+
+    busy = scores()
+    found = [busy.score(widths, PROBE) for widths in asked]
+    assert found == [scores().score(widths, PROBE) for widths in asked]
+    assert len({score.loss for score in found}) == len(asked)
+
+
 def test_only_the_first_images_of_each_class_are_scored() -> None:
     scores, widths = prober("reused"), schedules("reused")[0]
     found = {images: scores.score(widths, Probe(images)).loss for images in (10, 20, 0, 30, 99)}

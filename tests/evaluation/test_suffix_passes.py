@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import probe_networks
 import pytest
 import torch
-from probe_networks import CountedConv, Reused, computed, network
+from probe_networks import CountedConv, Reused, Wearing, computed, network
 from torch import nn
 from torch.nn import functional
 
@@ -237,6 +237,11 @@ def test_nothing_is_recorded_of_a_network_that_draws_random_numbers() -> None:
     before = torch.get_rng_state()
     assert record(base, images(), order, ROOM) is None
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_nothing_is_recorded_of_a_network_that_remembers_its_passes() -> None:
+    base = seeded(Wearing)
+    assert record(base, images(), read_call_order(base, images()), ROOM) is None
 
 
 def test_nothing_is_recorded_of_a_network_with_hooks() -> None:
