@@ -215,6 +215,7 @@ class Solver(Searcher):
         failed = outcome.failed or outcome.loss is None
         if suggestion.purpose == "probe":
             self._probes_told += 1
+            self._surrogate, self._belief = None, None  # an early answer was of fewer probes
             if not failed:
                 self._probed[self._planned[suggestion.id]] = float(outcome.loss or 0.0)
         elif not failed:
