@@ -270,6 +270,22 @@ def test_evaluations_known_before_count_at_any_budget() -> None:
     assert after < 0.95 * before
 
 
+def test_what_is_learned_must_be_a_legal_schedule() -> None:
+    problem = sample_problem()
+    illegal = (32, 63, 32, 32, 64, 32)
+    with pytest.raises(MisuseError, match="group 'conv1': width 63 is not one of"):
+        Solver(problem).learn(illegal, Outcome(1.0))
+    with pytest.raises(MisuseError, match="group 'conv1': width 63 is not one of"):
+        Solver(problem, known=[(illegal, 1.0)])
+
+
+def test_failures_known_before_teach_nothing() -> None:
+    problem = sample_problem()
+    floor, full = (tuple(row.tolist()) for row in (problem.floor, problem.full))
+    failed = [(floor, float("nan")), (full, float("nan"))]
+    assert Solver(problem, known=failed).answer() == Solver(problem).answer()
+
+
 def test_losses_of_any_sign_are_searched() -> None:
     """A score to be maximised arrives negated, and a loss may be 0."""
     problem = sample_problem(groups=5, trials=15)
