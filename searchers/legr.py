@@ -62,7 +62,8 @@ class LeGR(Searcher):
         population: size; by default min(64, trials / 4).
         tournament: members drawn with replacement, the fittest of which is the parent.
         mutated: fraction of the groups that a mutation changes.
-        first: schedules to begin with, as members that rank filters so.
+        first: schedules to begin with, as members that rank filters so; one that leaves room in
+            the budget is widened as far as its ranking goes.
 
     Raises:
         ProblemError: a group has no unit_norms.

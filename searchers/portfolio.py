@@ -85,7 +85,12 @@ class Portfolio(Searcher):
             if said.purpose == "probe":
                 return self._issue(said, index)
             known = self._known.get(said.widths)
-            same = [key for key, p in self._pending.items() if p.widths == said.widths]
+            same = [
+                key
+                for key, pending in self._pending.items()
+                # A probe scores the base weights, which is not what a trial does.
+                if pending.widths == said.widths and pending.purpose != "probe"
+            ]
             if known is not None:
                 member.tell(said.id, known)
             elif same:

@@ -74,7 +74,8 @@ class TPE(Searcher):
         self._startup = min(10, max(1, problem.trials // 4)) if startup is None else startup
         if self._startup < 1:
             raise SearcherError(f"tpe: startup must be at least 1, got {startup}")
-        self._first = [*legal(problem, first), tuple(uniform_widths(problem).tolist())]
+        begins = [*legal(problem, first), tuple(uniform_widths(problem).tolist())]
+        self._first = list(dict.fromkeys(begins))
         self._parameter = _parameters(problem)
         self._space = _space(problem, self._parameter)
         self._told_widths: list[tuple[int, ...]] = []

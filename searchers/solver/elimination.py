@@ -56,10 +56,7 @@ def minimum(table: TableSum, order: Order) -> IntArray:
         total: FloatArray = np.zeros((1,) * len(axes))
         for scope, values in factors:
             if group in scope:
-                shape = [1] * len(axes)
-                for axis, size in zip(scope, values.shape, strict=True):
-                    shape[axes.index(axis)] = size
-                total = total + values.reshape(shape)
+                total = total + _aligned(scope, values, axes)
         total = np.broadcast_to(total, (*total.shape[:-1], len(table.singles[group])))
         factors = [factor for factor in factors if group not in factor[0]]
         factors.append((around, total.min(axis=-1)))
@@ -70,3 +67,10 @@ def minimum(table: TableSum, order: Order) -> IntArray:
             tuple(min(places[a], n - 1) for a, n in zip(around, best.shape, strict=True))
         ]
     return places
+
+
+def _aligned(scope: tuple[int, ...], values: FloatArray, axes: tuple[int, ...]) -> FloatArray:
+    """The table with one axis for each of ``axes``, in their order; length 1 where it has none."""
+    order = sorted(range(len(scope)), key=lambda index: axes.index(scope[index]))
+    shape = [values.shape[scope.index(axis)] if axis in scope else 1 for axis in axes]
+    return values.transpose(order).reshape(shape)

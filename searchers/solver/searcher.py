@@ -93,8 +93,10 @@ class Solver(Searcher):
         self._planned = planned(problem.groups, probes)
         self._probed: dict[Probe, float] = {}
         self._probes_told = 0
-        self._told: list[tuple[Widths, float]] = [(tuple(w), float(x)) for w, x in known]
+        self._told: list[tuple[Widths, float]] = []
         self._seen = Seen()
+        for widths, loss in known:
+            self._learn(tuple(widths), Outcome(loss))
         self._answer: Widths | None = None
         self._surrogate: Surrogate | None = None
         self._belief: tuple[int, Belief] | None = None
@@ -124,10 +126,21 @@ class Solver(Searcher):
         return self._solved(self._coefficients())
 
     def learn(self, widths: Widths, outcome: Outcome) -> None:
-        """Take in what someone else's trial scored."""
-        if not outcome.failed and outcome.loss is not None:
-            self._told.append((widths, float(outcome.loss)))
+        """Take in what someone else's trial scored; a failure teaches nothing.
+
+        Raises:
+            MisuseError: ``widths`` is no legal schedule.
+        """
+        if self._learn(widths, outcome):
             self._seen.add(widths)
+
+    def _learn(self, widths: Widths, outcome: Outcome) -> bool:
+        """Whether there was anything to learn."""
+        self.problem.check_legal(widths)
+        if outcome.failed or outcome.loss is None:
+            return False
+        self._told.append((widths, float(outcome.loss)))
+        return True
 
     def _issue(self, widths: Widths) -> Suggestion:
         self._seen.add(widths)
@@ -215,6 +228,7 @@ class Solver(Searcher):
         failed = outcome.failed or outcome.loss is None
         if suggestion.purpose == "probe":
             self._probes_told += 1
+            self._surrogate, self._belief = None, None  # an early answer was of fewer probes
             if not failed:
                 self._probed[self._planned[suggestion.id]] = float(outcome.loss or 0.0)
         elif not failed:

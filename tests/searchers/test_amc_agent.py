@@ -62,6 +62,46 @@ def test_the_replay_forgets_the_oldest_and_samples_by_its_generator() -> None:
     assert np.array_equal(batch.rewards, again.rewards)
 
 
+def test_every_transition_is_trained_on_and_the_first_among_them() -> None:
+    """An episode of six groups leaves six rows, and any of them may be sampled."""
+    problem = sample_problem(trials=4)
+    searcher = AMC(problem, seed=0)
+    said = searcher.ask()
+    searcher.tell(said.id, Outcome(0.5, 0.7))
+    assert len(searcher._replay) == 6
+    batch = searcher._replay.sample(np.random.default_rng(0), 200)
+    first = np.float32(said.widths[0] / problem.full[0])
+    assert (batch.states[:, FEATURES - 1] == 1.0).any()
+    assert (batch.actions == first).any()
+    assert len(np.unique(batch.states[:, 0])) == 6
+
+
+def test_the_seed_of_a_search_decides_its_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numpy's global generator is left alone."""
+    drawn: dict[int, list[float]] = {}
+    original = Replay.sample
+
+    def sampled(seed: int) -> list[float]:
+        drawn[seed] = []
+
+        def record(self: Replay, rng: np.random.Generator, size: int) -> object:
+            batch = original(self, rng, size)
+            drawn[seed].extend(batch.actions.ravel().tolist())
+            return batch
+
+        monkeypatch.setattr(Replay, "sample", record)
+        problem = sample_problem(groups=3, trials=5)
+        run(AMC(problem, seed=seed, warmup=2), sample_score(problem))
+        return drawn[seed]
+
+    np.random.seed(0)
+    first = sampled(1)
+    np.random.seed(1)
+    assert first
+    assert sampled(1) == first
+    assert sampled(2) != first
+
+
 def test_the_agent_learns_a_bandit() -> None:
     """One step, reward 1 - (action - 0.8)^2 whatever the state: the actor comes near 0.8."""
     rng = np.random.default_rng(0)

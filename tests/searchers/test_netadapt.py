@@ -1,6 +1,7 @@
 """NetAdapt: planned steps, independent moves from the winner's weights, and the budget reached."""
 
 from collections import deque
+from collections.abc import Sequence
 
 import pytest
 
@@ -17,6 +18,14 @@ def test_nominal_steps_leave_the_published_cost(iterations: int, remaining: floa
     steps = planned_steps(1.0 - remaining, iterations, 0.96)
     assert steps[0] == pytest.approx(0.025, abs=1e-4)
     assert steps[-1] == pytest.approx(0.025 * 0.96 ** (iterations - 1), abs=1e-4)
+
+
+@pytest.mark.parametrize("iterations", [30, 100, 1000])
+def test_nominal_steps_never_leave_less_than_three_eighths(iterations: int) -> None:
+    """What decays by 0.96 from 2.5% adds up to 62.5%: to go further the first step is larger."""
+    assert planned_steps(0.625, iterations, 0.96)[0] >= 0.025
+    assert planned_steps(0.625, 1000, 0.96)[0] == pytest.approx(0.025)
+    assert planned_steps(0.75, iterations, 0.96)[0] > 0.029
 
 
 @pytest.mark.parametrize(
@@ -116,6 +125,14 @@ def test_the_winner_is_the_most_accurate_or_loses_least_per_cost_saved() -> None
     assert _second_winner("ratio") == 0
 
 
+def test_the_ratio_prefers_the_smaller_saving_where_accuracy_rises() -> None:
+    """As the authors' program does: a negative loss is divided by what is saved, too."""
+    fell, rose = [0.80] * 3, [0.99] * 3
+    assert _second_winner("ratio", fell) == 0
+    assert _second_winner("ratio", rose) != 0
+    assert _second_winner("accuracy", rose) == 0
+
+
 def test_without_accuracies_the_lowest_loss_wins() -> None:
     searcher = NetAdapt(sample_problem(groups=4, trials=60))
     running = _ask_all(searcher)
@@ -176,13 +193,13 @@ def _ask_all(searcher: NetAdapt) -> list[Suggestion]:
     return list(asked)
 
 
-def _second_winner(rule: str) -> int:
+def _second_winner(rule: str, second: Sequence[float] = (0.79, 0.80, 0.795)) -> int:
     """The group that wins iteration 2, where group 0 can only be cut by eight units at once."""
     fine = tuple(range(1, 11))
     groups = (Group("a", 10, (2, 10)), Group("b", 10, fine), Group("c", 10, fine))
     problem = Problem(groups, lambda widths: widths.sum(axis=1) / 15, trials=60)
     searcher = make("netadapt", problem, winner=rule)
-    for accuracies in ((0.9, 0.95, 0.9), (0.79, 0.80, 0.795)):
+    for accuracies in ((0.9, 0.95, 0.9), second):
         running = _ask_all(searcher)
         for said, accuracy in zip(running, accuracies, strict=True):
             searcher.tell(said.id, Outcome(1.0, accuracy))

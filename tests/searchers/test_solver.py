@@ -1,0 +1,344 @@
+"""The solver: its order of asks, its answers under all kinds of cost, what it learns from."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from solver_cases import additive_score, all_widths, importances, plain
+
+from searchers import MisuseError, Outcome, Problem, SearcherError, Suggestion, Wait, make
+from searchers.contract import Load
+from searchers.solver import Solver
+from searchers.solver.probes import sensitivities
+from searchers.solver.program import minimise
+from searchers.solver.tables import TableSum, expand, places_of
+from searchers.testing import run, sample_problem, sample_score
+from searchers.uniform import uniform_widths
+
+
+def probed(problem: Problem, seed: int = 0, **options: object) -> Solver:
+    """A solver that was told its probes and nothing else."""
+    solver, score = Solver(problem, seed=seed, **options), additive_score(problem)
+    for said in [solver.ask() for _ in range(solver.probes)]:
+        assert isinstance(said, Suggestion)
+        solver.tell(said.id, score(said))
+    return solver
+
+
+def test_probes_come_first_and_are_no_trials() -> None:
+    problem = sample_problem(groups=4, trials=6)
+    told = run(Solver(problem), additive_score(problem))
+    purposes = [said.purpose for said, _ in told]
+    assert purposes == ["probe"] * (1 + 3 * 4) + ["candidate"] * 6
+    assert told[0][0].widths == tuple(problem.full.tolist())
+    changed = Counter(
+        int(np.flatnonzero(said.widths != problem.full)[0])
+        for said, _ in told[1:13]
+        if (np.array(said.widths) != problem.full).sum() == 1
+    )
+    assert changed == {0: 3, 1: 3, 2: 3, 3: 3}
+
+
+def test_the_first_trial_is_uniform_and_the_second_waits_for_every_probe() -> None:
+    problem = sample_problem(groups=4, trials=6)
+    solver, score = Solver(problem), additive_score(problem)
+    probes = [solver.ask() for _ in range(solver.probes)]
+    first = solver.ask()
+    assert isinstance(first, Suggestion)
+    assert first.widths == tuple(uniform_widths(problem).tolist())
+    for said in probes:
+        assert isinstance(solver.ask(), Wait)
+        solver.tell(said.id, score(said))
+    assert isinstance(solver.ask(), Suggestion)
+
+
+def test_an_answer_is_refused_while_probes_are_pending() -> None:
+    solver = Solver(sample_problem())
+    said = solver.ask()
+    with pytest.raises(MisuseError, match="probes are still pending"):
+        solver.answer()
+    solver.tell(said.id, Outcome(0.5))
+    solver.answer()
+
+
+def test_an_early_answer_does_not_keep_later_probes_out_of_the_model() -> None:
+    problem = sample_problem()
+    hasty, score = Solver(problem), additive_score(problem)
+    early = hasty.answer()
+    for said in [hasty.ask() for _ in range(hasty.probes)]:
+        hasty.tell(said.id, score(said))
+    assert hasty.answer() == probed(problem).answer() != early
+
+
+def chain(problem: Problem, weights: list[float], budget: float) -> Load:
+    """Another bound over neighbouring widths, as a fraction of the unpruned network's cost."""
+    per_layer = np.array(weights)
+
+    def cost(widths: np.ndarray) -> np.ndarray:
+        inputs = np.column_stack([np.full(len(widths), 16.0), widths[:, :-1]])
+        return (inputs * widths * per_layer).sum(axis=1)
+
+    full = float(cost(problem.full[None, :].astype(float))[0])
+    return lambda widths: cost(np.asarray(widths, dtype=float)) / (budget * full)
+
+
+def both(first: Load, second: Load, problem: Problem) -> Problem:
+    return replace(
+        problem,
+        load=lambda widths: np.maximum(first(widths), second(widths)),
+        parts=(first, second),
+    )
+
+
+@pytest.mark.parametrize("objective", ["sum", "minimax"])
+def test_two_bounds_are_met_and_one_is_used_up(objective: str) -> None:
+    """Latency sits in the first layers, multiplications in the last."""
+    base = sample_problem(groups=6, trials=6)
+    latency = chain(base, [9.0, 3.0, 1.0, 1.0, 0.3, 0.1], 0.6)
+    macs = chain(base, [0.1, 0.3, 1.0, 1.0, 3.0, 9.0], 0.5)
+    problem = both(latency, macs, base)
+    told = run(Solver(problem, objective=objective), additive_score(problem))
+    trials = np.array([said.widths for said, _ in told if said.purpose == "candidate"], float)
+    assert max(latency(trials).max(), macs(trials).max()) <= 1.0
+    answer = np.array([probed(problem, objective=objective).answer()], float)
+    assert latency(answer)[0] <= 1.0
+    assert macs(answer)[0] <= 1.0
+    assert max(latency(answer)[0], macs(answer)[0]) > 0.97
+
+
+def test_a_second_bound_changes_the_answer() -> None:
+    base = sample_problem(groups=6)
+    latency = chain(base, [9.0, 3.0, 1.0, 1.0, 0.3, 0.1], 0.5)
+    macs = chain(base, [0.1, 0.3, 1.0, 1.0, 3.0, 9.0], 0.5)
+    alone = probed(replace(base, load=latency)).answer()
+    assert macs(np.array([alone], float))[0] > 1.0
+    assert probed(both(latency, macs, base)).answer() != alone
+
+
+def cubic(problem: Problem) -> Load:
+    """Three groups whose product counts, as where three are concatenated and cached."""
+    return lambda widths: (
+        (
+            (0.2 * widths / problem.full).mean(axis=1)
+            + 0.8 * (widths[:, :3] / problem.full[:3]).prod(axis=1)
+        )
+        / 0.4
+    )
+
+
+def concave(problem: Problem) -> Load:
+    """A law that saturates: every group's saving depends on all the others."""
+    return lambda widths: (widths / problem.full).mean(axis=1) ** 0.4 / 0.75
+
+
+def jumping(problem: Problem) -> Load:
+    """A cliff where the sum passes half: no sum of tables around any schedule sees it."""
+
+    def load(widths: np.ndarray) -> np.ndarray:
+        share = (widths / problem.full).mean(axis=1)
+        return np.where(share > 0.5, 1.3, 0.8) * share / 0.6
+
+    return load
+
+
+@pytest.mark.parametrize("law", [cubic, concave, jumping])
+def test_a_load_that_is_no_sum_of_pairs_is_met_all_the_same(law: object) -> None:
+    assert callable(law)
+    base = sample_problem(groups=4, trials=8, choices=6)
+    problem = replace(base, load=law(base))
+    told = run(Solver(problem), additive_score(problem))
+    trials = [said.widths for said, _ in told if said.purpose == "candidate"]
+    assert len(trials) == 8
+    assert problem.feasible(trials).all()
+    answer = probed(problem).answer()
+    assert problem.feasible(answer)[0]
+    loads = problem.loads(all_widths(problem.groups))
+    assert problem.loads(answer)[0] > 0.93 * loads[loads <= 1.0].max()
+
+
+def truth(problem: Problem) -> TableSum:
+    """The logarithm of :func:`additive_score`."""
+    curves = [
+        weight * np.log(group.units / np.array(group.choices))
+        for weight, group in zip(importances(problem), problem.groups, strict=True)
+    ]
+    return TableSum(0.0, tuple(curves), {})
+
+
+@pytest.mark.parametrize("staircase", [False, True])
+def test_an_additive_loss_is_solved_nearly_exactly_where_others_are_far(staircase: bool) -> None:
+    problem = sample_problem(groups=8, trials=30, staircase=staircase, choices=8)
+    bound = expand(problem.groups, problem.load, uniform_widths(problem))
+    optimum = minimise(truth(problem), [bound], 1.0, nodes=20_000)
+    assert optimum is not None
+    score = additive_score(problem)
+
+    def best(name: str) -> float:
+        told = run(make(name, problem, 0), score)
+        return float(np.log(min(o.loss for s, o in told if s.purpose == "candidate")))
+
+    ours, random, tpe = (best(name) for name in ("solver", "random", "tpe"))
+    assert ours <= 1.03 * optimum.value
+    assert ours < 0.9 * min(random, tpe)
+
+
+def test_it_learns_what_probes_did_not_say() -> None:
+    """Two neighbours hurt only together: the probes are blind to it."""
+    problem = sample_problem(groups=5, trials=30, choices=6)
+
+    def true(widths: np.ndarray) -> np.ndarray:
+        narrowing = np.log(problem.full / widths)
+        alone = narrowing @ np.array([0.05, 0.05, 0.3, 0.3, 0.2])
+        return alone + 2.0 * narrowing[:, 0] * narrowing[:, 1]
+
+    def score(said: Suggestion) -> Outcome:
+        return Outcome(float(np.exp(true(np.array([said.widths]))[0])))
+
+    told = [np.log(o.loss) for s, o in run(Solver(problem), score) if s.purpose == "candidate"]
+    rows = all_widths(problem.groups)
+    optimum = true(rows[problem.feasible(rows)]).min()
+    first = told[1]  # of the probes and the uniform trial alone
+    assert first > 1.1 * optimum
+    assert min(told) - optimum < 0.3 * (first - optimum)
+
+
+def worst(problem: Problem, widths: tuple[int, ...]) -> float:
+    places = places_of(problem.groups, widths)
+    return max(
+        float(curve[place]) for curve, place in zip(truth(problem).singles, places, strict=True)
+    )
+
+
+@pytest.mark.parametrize("budget", [0.3, 0.5, 0.7])
+def test_minimax_spares_the_worst_group(budget: float) -> None:
+    problem = sample_problem(groups=6, budget=budget)
+    equal = probed(problem, objective="minimax").answer()
+    summed = probed(problem).answer()
+    assert problem.feasible([equal, summed]).all()
+    assert worst(problem, equal) <= worst(problem, summed)
+    assert problem.loads(equal)[0] > 0.9
+
+
+def test_minimax_differs_from_the_sum_in_its_trials() -> None:
+    problem = sample_problem(groups=6, trials=8)
+    score = additive_score(problem)
+    trials = [
+        [said.widths for said, _ in run(Solver(problem, objective=objective), score)][-7:]
+        for objective in ("sum", "minimax")
+    ]
+    assert trials[0] != trials[1]
+    assert problem.feasible(trials[1]).all()
+
+
+def test_what_others_scored_is_learned_and_not_asked_again() -> None:
+    problem = sample_problem(groups=5, trials=12)
+    alone, taught = probed(problem), probed(problem)
+    foreign = alone.answer()
+    taught.learn(foreign, Outcome(1e3))
+    taught.learn(tuple(problem.floor.tolist()), Outcome(2.0))
+    taught.learn(tuple(uniform_widths(problem).tolist()), Outcome(1.5))
+    assert taught.answer() != foreign
+    score = additive_score(problem)
+    trials = [said.widths for said, _ in run(taught, score)]
+    assert foreign not in trials
+    assert foreign in [said.widths for said, _ in run(alone, score)]
+
+
+@pytest.mark.parametrize("outcome", [Outcome(None), Outcome(float("nan")), Outcome(0.1, np.nan)])
+def test_failures_of_others_teach_nothing(outcome: Outcome) -> None:
+    problem = sample_problem(groups=5)
+    taught = probed(problem)
+    for _ in range(3):
+        taught.learn(tuple(problem.floor.tolist()), outcome)
+    assert taught.answer() == probed(problem).answer()
+
+
+def test_evaluations_known_before_count_at_any_budget() -> None:
+    problem = sample_problem(groups=5, trials=6)
+    score = additive_score(problem)
+    looser = replace(problem, load=sample_problem(groups=5, budget=0.9).load)
+    known = [
+        (said.widths, outcome.loss)
+        for said, outcome in run(make("random", replace(looser, trials=40)), score)
+    ]
+    blind = Solver(problem, probes=0).answer()
+    informed = Solver(problem, probes=0, known=known).answer()
+    assert problem.feasible(informed)[0]
+    places = places_of(problem.groups, [blind, informed])
+    before, after = truth(problem)(places)
+    assert after < 0.95 * before
+
+
+def test_what_is_learned_must_be_a_legal_schedule() -> None:
+    problem = sample_problem()
+    illegal = (32, 63, 32, 32, 64, 32)
+    with pytest.raises(MisuseError, match="group 'conv1': width 63 is not one of"):
+        Solver(problem).learn(illegal, Outcome(1.0))
+    with pytest.raises(MisuseError, match="group 'conv1': width 63 is not one of"):
+        Solver(problem, known=[(illegal, 1.0)])
+
+
+def test_failures_known_before_teach_nothing() -> None:
+    problem = sample_problem()
+    floor, full = (tuple(row.tolist()) for row in (problem.floor, problem.full))
+    failed = [(floor, float("nan")), (full, float("nan"))]
+    assert Solver(problem, known=failed).answer() == Solver(problem).answer()
+
+
+def test_losses_of_any_sign_are_searched() -> None:
+    """A score to be maximised arrives negated, and a loss may be 0."""
+    problem = sample_problem(groups=5, trials=15)
+    base = sample_score(problem)
+    told = run(Solver(problem), lambda said: Outcome(base(said).loss - 0.05))
+    losses = [o.loss for s, o in told if s.purpose == "candidate"]
+    assert min(losses) < 0.0 < max(o.loss for _, o in told)
+    assert min(losses) + 0.05 < 0.7 * (losses[0] + 0.05)
+
+
+def test_norms_and_traits_are_not_needed() -> None:
+    problem = sample_problem(trials=10)
+    bare = replace(problem, groups=plain(problem.groups))
+    for probes in (0, 2):
+        told = run(Solver(bare, probes=probes), additive_score(bare))
+        trials = [said.widths for said, _ in told if said.purpose == "candidate"]
+        assert len(trials) == 10
+        assert len(set(trials)) == 10
+
+
+def test_norms_stand_in_for_probes_that_failed() -> None:
+    problem = sample_problem(groups=5)
+
+    def answered(of: Problem) -> tuple[int, ...]:
+        solver = Solver(of)
+        for said in [solver.ask() for _ in range(solver.probes)]:
+            solver.tell(said.id, Outcome(None))
+        return solver.answer()
+
+    assert sensitivities(problem.groups, {}) is None
+    assert answered(problem) == Solver(problem, probes=0).answer()
+    assert answered(problem) != answered(replace(problem, groups=plain(problem.groups)))
+
+
+def test_rounds_begin_with_the_models_minimum() -> None:
+    problem = sample_problem(groups=5, trials=10)
+    solver, score = probed(problem), additive_score(problem)
+    for turn in range(10):
+        answer = solver.answer()
+        said = solver.ask()
+        if turn % 4 == 1 and answer not in solver._seen:
+            assert said.widths == answer
+        solver.tell(said.id, score(said))
+    assert turn == 9
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"objective": "max"}, "objective must be 'sum' or 'minimax', got 'max'"),
+        ({"probes": -1}, "probes must be at least 0, got -1"),
+    ],
+)
+def test_illegal_options_are_refused(options: dict[str, object], said: str) -> None:
+    with pytest.raises(SearcherError, match=said):
+        Solver(sample_problem(), **options)
