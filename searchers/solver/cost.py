@@ -67,10 +67,7 @@ class Bounds:
         tied = frozenset(objective.pairs)
         if tied not in self._orders:
             self._orders[tied] = elimination_order(self._problem, objective, self._tables)
-        order = self._orders[tied]
-        if order is None:
-            return self.solve(objective)[0]
-        return descend(self._problem, objective, self._tables, order)
+        return descend(self._problem, objective, self._tables, self._orders[tied])
 
     def _expanded(self, around: IntArray) -> list[TableSum]:
         loads = self._problem.parts or (self._problem.load,)

@@ -19,7 +19,7 @@ _MOST_EXCHANGES = 40
 
 
 def descend(
-    problem: Problem, objective: TableSum, bounds: Sequence[TableSum], order: Order
+    problem: Problem, objective: TableSum, bounds: Sequence[TableSum], order: Order | None
 ) -> tuple[int, ...]:
     """A schedule within the budget that no change of one group, and no exchange of two, improves.
 
@@ -31,9 +31,13 @@ def descend(
         problem: G groups and their load.
         objective: over the same groups.
         bounds: the loads as sums of tables; several share the price.
-        order: of elimination, for the objective's pairs and the bounds'.
+        order: of elimination, for the objective's pairs and the bounds'; without one, as where the
+            network is too far from a tree, exchanges start from a schedule projected to the budget.
     """
-    places = _priced(problem, objective, bounds, order)
+    if order is None:
+        places = places_of(problem.groups, np.array(project(problem, problem.full)))
+    else:
+        places = _priced(problem, objective, bounds, order)
     last = np.array([len(group.choices) - 1 for group in problem.groups])
     for _ in range(_MOST_EXCHANGES):
         better = _exchanged(problem, objective, places, last)

@@ -19,6 +19,8 @@ from searchers.contract import FloatArray, Group, IntArray, Load
 Pair = tuple[int, int]
 _ROWS = 200_000
 """Schedules that are priced at a time."""
+_MOST_PAIRS = 3
+"""Pairs for each group: a layer has few neighbours; weaker ties of all with all are left out."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def expand(
         function: widths [N, G] -> [N].
         around: the schedule the sum is exact around, [G].
         tolerance: pairs whose interaction is below this fraction of the function's range over
-            single changes are taken to have none.
+            single changes are taken to have none; of more than three for each group the strongest
+            are kept.
     """
     moved = [_changed(around, group, widths) for group, widths in _choices(groups)]
     values = _asked(function, np.concatenate([around[None, :], *moved]))
@@ -119,7 +122,8 @@ def _interacting(
                 rows[row, group] = groups[group].choices[at[group]]
                 sums[row] += singles[group][at[group]]
         largest = np.maximum(largest, np.abs(_asked(function, rows) - sums))
-    return [pair for pair, size in zip(found, largest, strict=True) if size > least]
+    strongest = np.argsort(-largest, kind="stable")[: _MOST_PAIRS * len(groups)]
+    return sorted(found[index] for index in strongest if largest[index] > least)
 
 
 def _choices(groups: Sequence[Group]) -> list[tuple[int, tuple[int, ...]]]:
