@@ -73,9 +73,10 @@ def drawn(plan: Plan) -> Iterator[Widths]:
     base = float(plan.problem.loads(full)[0])
     seen: set[Widths] = set()
     while True:
-        wanted = full * np.exp(rng.normal(size=len(full)) * rng.uniform(0.0, 1.0))
+        spread = rng.uniform(0.0, 1.0)
+        wanted = full * np.exp(rng.normal(size=len(full)) * spread)
         limit = max(base * rng.choice(LOADS) * rng.uniform(0.95, 1.05), 1.0)
-        widths = project(plan.problem, np.minimum(4.0 * wanted, full), limit)
+        widths = project(plan.problem, np.minimum(wanted * 4.0, full), limit)
         if widths not in seen:
             seen.add(widths)
             yield widths
