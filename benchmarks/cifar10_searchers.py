@@ -65,6 +65,7 @@ def _spec(options: argparse.Namespace, budget: str, seed: int, searcher: str) ->
         "fidelity": {"steps": options.steps},
         "finetune_epochs": options.epochs,
         "workers": options.workers,
+        "unmeasured": options.unmeasured,
         "db": f"{options.folder}/benchmark.db",
     }
     return make_spec({key: value for key, value in values.items() if value is not None})
@@ -132,12 +133,16 @@ def _print(rows: list[dict[str, Any]]) -> None:
             f"{row['accuracy_after_search']:.1%}",
             f"{validation['after']:.1%}",
             f"{row['accuracy_after_finetune']:.1%}",
-            f"{row['measured_ratio']:.1%}",
-            f"{row['verified_ratio']:.1%}",
+            _percent(row["measured_ratio"]),
+            _percent(row["verified_ratio"]),
             "" if rho is None else f"{rho:.2f}",
             f"{row['wall_s']:.0f}",
         ]
         print(f"| {' | '.join(map(str, cells))} |")
+
+
+def _percent(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.1%}"
 
 
 def _options() -> argparse.Namespace:
@@ -152,6 +157,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--workers", type=int)
+    parser.add_argument(
+        "--unmeasured", action="store_true", help="choose by predicted latency: on a busy machine"
+    )
     parser.add_argument("--folder", default="benchmark-cifar10")
     parser.add_argument("--out")
     return parser.parse_args()

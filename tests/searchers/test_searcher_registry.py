@@ -31,7 +31,9 @@ def test_searchers_carry_the_name_they_are_made_by(name: str) -> None:
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:
-    with pytest.raises(SearcherError, match=r"unknown searcher 'lgr'; there is: amc, global, legr, "):
+    with pytest.raises(
+        SearcherError, match=r"unknown searcher 'lgr'; there is: amc, global, legr, "
+    ):
         make("lgr", sample_problem())
 
 
