@@ -11,6 +11,7 @@ from autoprune.jobs.choosing import ENOUGH, used
 from autoprune.jobs.measuring import verdict
 from autoprune.jobs.packaging import ranked_finalists
 from autoprune.jobs.planning import Plan
+from autoprune.jobs.race import contenders
 from autoprune.jobs.summary import summarise_job
 from autoprune.trials.records import FinalistRecord, JobRecord
 from autoprune.trials.store import TrialStore
@@ -31,7 +32,7 @@ def choose_by_answers(
     found = dict(zip(slots, answers.comparisons, strict=True))
     fitting = [
         measured
-        for finalist in ranked_finalists(store, job)
+        for finalist in contenders(ranked_finalists(store, job))
         if finalist.slot in found
         for measured in [replace(finalist, measured=verdict(found[finalist.slot], base_s, limit_s))]
         if (measured.measured or {})["fits"]

@@ -11,13 +11,14 @@ from autoprune.export.kit import KitNetwork, check_kit, write_kit
 from autoprune.jobs.measuring import BuildNetwork
 from autoprune.jobs.packaging import check_finished, final_network, ranked_finalists, schedule_of
 from autoprune.jobs.planning import Plan
+from autoprune.jobs.race import contenders
 from autoprune.trials.records import FinalistRecord, JobRecord
 from autoprune.trials.store import TrialStore
 from latency_tables.runtimes.onnx_export import export_onnx
 
 
 def export_kit(store: TrialStore, job_id: str, plan: Plan, build: BuildNetwork, out: Path) -> None:
-    """Write the zip: the unpruned network and every scored finalist, best score first.
+    """Write the zip: the unpruned network and the finalists that may be exported, best first.
 
     The chosen one is the bundle's own ``model.onnx``. The others hold the weights that were scored,
     or, where those are gone, slices of the base weights: their latency is the same.
@@ -35,7 +36,7 @@ def export_kit(store: TrialStore, job_id: str, plan: Plan, build: BuildNetwork, 
     check_kit(out, plan.priced.table.context.runtime)
     example, base = plan.subject.example_input, plan.subject.model
     networks = [KitNetwork("unpruned", None, export_onnx(base.eval(), example), plan.priced.base_s)]
-    for finalist in ranked_finalists(store, job):
+    for finalist in contenders(ranked_finalists(store, job)):
         network = _network(store, job, finalist, plan, build).eval()
         predicted = finalist.predicted["latency_s"]
         onnx = export_onnx(network, example)

@@ -22,6 +22,8 @@ from searchers.contract import ProblemError
 from searchers.projection import project, widen
 
 RACERS = 5
+RACER, CONTROL = "race", "control"
+"""Origins."""
 CONTROLS = (0.25, 0.5, 0.75)
 """Where controls stand in the ranking of what is left after the racers."""
 LADDER = (1.0, 0.98, 0.96, 0.94, 0.92)
@@ -38,6 +40,21 @@ def ranked(finalists: Sequence[FinalistRecord], metric: Metric) -> list[Finalist
         if f.result is not None and f.result.score is not None and not f.origin.startswith(EXTRA)
     ]
     return [finalist for _, _, finalist in sorted(scored, key=lambda item: item[:2])]
+
+
+def contenders(ranking: Sequence[FinalistRecord]) -> list[FinalistRecord]:
+    """Those that may be exported: all but the controls that lost to the best racer.
+
+    A control was taken from far down the trials to be compared with. Among finalists near the
+    budget the best score is exported, and one that happens to be near it is no reason to export a
+    schedule that is known to be bad.
+
+    Args:
+        ranking: finalists, best first.
+    """
+    places = [place for place, finalist in enumerate(ranking) if finalist.origin == RACER]
+    last = places[0] if places else len(ranking)
+    return [f for place, f in enumerate(ranking) if f.origin != CONTROL or place < last]
 
 
 def run_race(context: SearchContext, evaluations: Evaluations) -> list[FinalistRecord]:
@@ -101,8 +118,8 @@ def score_one(
 def _entrants(context: SearchContext, trials: Sequence[TrialRecord]) -> list[FinalistRecord]:
     """The best distinct candidates, and the controls."""
     distinct = _distinct(context.metric, trials)
-    chosen = [("race", trial) for trial in distinct[:RACERS]]
-    chosen += [("control", trial) for trial in _controls(distinct[RACERS:])]
+    chosen = [(RACER, trial) for trial in distinct[:RACERS]]
+    chosen += [(CONTROL, trial) for trial in _controls(distinct[RACERS:])]
     return [
         _finalist(context, slot, origin, trial.index, trial.widths)
         for slot, (origin, trial) in enumerate(chosen)

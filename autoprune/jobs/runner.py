@@ -10,7 +10,7 @@ from autoprune.jobs.choosing import Choice
 from autoprune.jobs.context import Progress, SearchContext
 from autoprune.jobs.evaluations import Evaluations
 from autoprune.jobs.measuring import Bench
-from autoprune.jobs.race import run_race
+from autoprune.jobs.race import contenders, run_race
 from autoprune.jobs.ranking import warn_of_ranking
 from autoprune.jobs.trial_loop import TrialLoop
 from autoprune.trials.records import FinalistRecord, Json
@@ -87,6 +87,7 @@ def run_job(context: SearchContext, stages: LaterStages) -> None:
 
 def _choose(context: SearchContext, stages: LaterStages, ranking: list[FinalistRecord]) -> Json:
     """Results ``chosen`` and ``learned``; without the device, the best within the search's aim."""
+    ranking = contenders(ranking)
     if stages.bench is None:
         aimed = context.problem.feasible([finalist.widths for finalist in ranking])
         within = (f for f, fits in zip(ranking, aimed, strict=True) if fits)

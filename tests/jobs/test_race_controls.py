@@ -14,6 +14,7 @@ from test_trial_loop import fresh_job
 
 from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Fidelity
 from autoprune.jobs.executors.inline import InlineExecutor
+from autoprune.jobs.race import contenders
 from autoprune.jobs.ranking import rank_agreement, ranking_warning
 from autoprune.jobs.summary import summarise_job
 from autoprune.trials.records import FinalistRecord, TrialRecord, TrialResult
@@ -176,3 +177,14 @@ def test_the_remedy_is_twice_what_a_trial_has_now() -> None:
     assert "--steps 60 (now 30), or more images, --validation-images 1000 (now 500)" in warning
     assert "--validation-images" not in ranking_warning(found, Fidelity(steps=30))
     assert "--steps 30 (now 0)" in ranking_warning(found, Fidelity(steps=0))
+
+
+def finalist(slot: int, origin: str) -> FinalistRecord:
+    return FinalistRecord(slot, origin, slot, (slot,), {}, "", None)
+
+
+def test_controls_that_lost_are_not_exported() -> None:
+    """One that beat every racer is; rungs and racers always are."""
+    origins = ["control", "ladder 98%", "race", "control", "race", "ladder 92%", "control"]
+    ranking = [finalist(slot, origin) for slot, origin in enumerate(origins)]
+    assert [found.slot for found in contenders(ranking)] == [0, 1, 2, 4, 5]
