@@ -66,7 +66,7 @@ def search(
     val: Iterable[Any] | None = None,
     test: Iterable[Any] | None = None,
     budget: str | Sequence[str] = "50%",
-    searcher: str = "legr",
+    searcher: str = "solver",
     workers: int = 1,
     db: str = "autoprune.db",
     resume: str | None = None,

@@ -114,7 +114,7 @@ class JobSpec(_Strict):
     runtime: str = "onnxruntime"
     batch: int = Field(1, ge=1)
     threads: int = Field(1, ge=1)
-    searcher: str = "legr"
+    searcher: str = "solver"
     searcher_options: dict[str, Any] = {}
     warm_start: Literal["solver"] | None = None
     trials: int = Field(40, ge=1)

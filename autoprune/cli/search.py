@@ -54,7 +54,11 @@ def search(
         ),
     ] = None,
     searcher: Annotated[
-        Text, _option("--searcher", help="amc, legr, netadapt, tpe, random or uniform.")
+        Text,
+        _option(
+            "--searcher",
+            help="solver, portfolio, netadapt, tpe, legr, amc, global, random or uniform.",
+        ),
     ] = None,
     trials: Annotated[Int, _option("--trials", help="Schedules to try.")] = None,
     seed: Annotated[Int, _option("--seed", help="Of the search and of every score.")] = None,

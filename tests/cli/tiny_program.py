@@ -20,7 +20,7 @@ SPACE = ("--divisor", "16", "--min-keep", "0.25")
 NETWORK = ("--model", f"{TINY}:network", "--data", f"{TINY}:split_loaders", *SPACE)
 QUICK = (
     *("--trials", "4", "--steps", "2", "--batch-size", "16", "--race-steps", "3"),
-    *("--finetune-epochs", "1", "--workers", "1"),
+    *("--finetune-epochs", "1", "--workers", "1", "--searcher", "legr"),
 )
 
 
