@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from autoprune.budget import latency_key
-from autoprune.errors import InputError
+from autoprune.errors import InputError, UnknownJobError
 from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.rebuild import rebuild
 from autoprune.export.bundle import is_bundle, write_bundle
@@ -34,6 +34,7 @@ from autoprune.export.schedule import (
     Schedule,
 )
 from autoprune.jobs.devices import Tables
+from autoprune.jobs.inheriting import inherited_fields
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.race import ranked
 from autoprune.jobs.ranking import rank_agreement
@@ -206,8 +207,18 @@ def _provenance(
         autoprune_version=version("autoprune"),
         environment=job.environment,
         created=job.created,
-        command=command_of(plan.spec, plan.tables),
+        command=command_of(plan.spec, plan.tables, _inherited(store, plan.spec)),
     )
+
+
+def _inherited(store: TrialStore, spec: JobSpec) -> Json:
+    """The fields that a repeated search has without being told."""
+    if spec.from_job is None:
+        return {}
+    try:
+        return inherited_fields(store.job(spec.from_job), spec.searcher)
+    except UnknownJobError:
+        return {}  # the search can be repeated no more; it can be resumed and exported
 
 
 def _report_rows(store: TrialStore, job_id: str) -> list[TrialRow]:
@@ -226,21 +237,39 @@ _HOW = {"table", "calibration", "workers", "executor", "address", "artifacts", "
 """Fields that change no digest, and the table and its calibration, which are named by hash."""
 
 
-def command_of(spec: JobSpec, tables: Tables) -> str:
-    """The command line that repeats a search; fields at their defaults are left out.
+def _said(spec: JobSpec, inherited: Json) -> Json:
+    """The fields that a command has to give, and of fields that hold fields only the others."""
+    unsaid = {**JobSpec().model_dump(mode="json"), **inherited}
+    if spec.from_job is not None:
+        del unsaid["trials"]  # without them nothing would be searched
+    said = {}
+    for field, value in spec.model_dump(mode="json").items():
+        had = unsaid.get(field)
+        if value == had or field in {*_HOW, "budget", "from_job"}:
+            continue
+        if isinstance(value, dict) and isinstance(had, dict):
+            value = {key: item for key, item in value.items() if key not in had or item != had[key]}
+        said[field] = value
+    return said
+
+
+def command_of(spec: JobSpec, tables: Tables, inherited: Json | None = None) -> str:
+    """The command line that repeats a search; fields it has without being told are left out.
 
     Args:
         tables: with their calibrations, by name; the only one has no name.
+        inherited: fields of the job that it begins with, in place of the defaults.
     """
     if IN_MEMORY in (spec.model, spec.data):
         return "autoprune.search(...) from Python, with the same model and loaders"
     words = ["autoprune", "search"]
+    words += ["--from", spec.from_job] if spec.from_job else []
     for bound in spec.budget:
         words += ["--budget", bound]
-    for field, value in spec.model_dump(mode="json", exclude_defaults=True).items():
-        if field in _OPTIONS:
+    for field, value in _said(spec, inherited or {}).items():
+        if field in _OPTIONS and value is not None:
             words += [f"--{field.replace('_', '-')}", str(value)]
-        elif field not in {*_HOW, "budget"}:
+        else:
             words += ["--set", f"{field}={json.dumps(value)}"]
     for name, priced in tables.items():
         table, calibration = priced.table.hash[:16], priced.calibration.hash[:16]

@@ -1,0 +1,74 @@
+"""`autoprune search --from JOB` without --trials: an answer at once, with nothing trained."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from autoprune import composition
+from autoprune.cli.output import milliseconds, percent, print_json, print_layers, print_table, say
+from autoprune.cli.progress import shown_progress
+from autoprune.errors import InputError
+from autoprune.spec import make_spec
+from autoprune.trials.records import Json
+
+_FIELDS = {"from_job", "budget", "db", "artifacts"}
+
+
+def answer(values: Mapping[str, Any], as_json: bool) -> None:
+    """Print the best schedule that a job's evaluations give for a budget.
+
+    Args:
+        values: fields of a spec, ``from_job`` among them.
+
+    Raises:
+        InputError: a field is given that only a search can follow.
+    """
+    refine = _refining(values)
+    more = sorted(set(values) - _FIELDS)
+    if more:
+        raise InputError(
+            f"without --trials nothing is searched or exported, so {', '.join(more)} cannot be "
+            f"followed: leave that out, or search, as in '{refine}'"
+        )
+    where = make_spec({"db": values["db"]} if "db" in values else {}).db
+    origin = composition.Origin.open(values["from_job"], where, values.get("artifacts"))
+    with shown_progress(0) as progress:
+        shown = origin.answer(values.get("budget"), progress)
+    if as_json:
+        print_json(shown)
+    else:
+        _print(shown, refine)
+
+
+def _refining(values: Mapping[str, Any]) -> str:
+    words = ["autoprune", "search", "--from", values["from_job"]]
+    budget = values.get("budget", ())
+    for bound in [budget] if isinstance(budget, str) else budget:
+        words += ["--budget", str(bound)]
+    words += ["--db", values["db"]] if "db" in values else []
+    return shlex.join([*words, "--trials", "20"])
+
+
+def _print(shown: Json, refine: str) -> None:
+    scored = "expected, nothing was trained" if shown["is_prediction"] else "scored"
+    rows = [
+        ["predicted latency", milliseconds(shown["predicted_latency_s"])],
+        ["of the unpruned network", percent(shown["latency_fraction"])],
+        ["MACs", f"{shown['macs']:,}"],
+        ["parameters", f"{shown['params']:,}"],
+        [f"{shown['metric']['name']} ({scored})", f"{shown['expected_score']:.4f}"],
+    ]
+    rows += [
+        [f"predicted latency on {name}", milliseconds(seconds)]
+        for name, seconds in shown.get("latencies_s", {}).items()
+    ]
+    print_table(
+        f"budget {', '.join(shown['budget'])} from job {shown['from']}: {shown['origin']}, over "
+        f"{shown['evaluations']} evaluations",
+        ["", "answer"],
+        rows,
+    )
+    print_layers(shown["layers"])
+    say(f"Refine and export it with:\n{refine}")
