@@ -33,7 +33,7 @@ def answer(values: Mapping[str, Any], as_json: bool) -> None:
             f"followed: leave that out, or search, as in '{refine}'"
         )
     where = make_spec({"db": values["db"]} if "db" in values else {}).db
-    origin = composition.Origin.open(values["from_job"], where, values.get("artifacts"))
+    origin = composition.Origin.open(str(values["from_job"]), where, values.get("artifacts"))
     with shown_progress(0) as progress:
         shown = origin.answer(values.get("budget"), progress)
     if as_json:
@@ -43,7 +43,7 @@ def answer(values: Mapping[str, Any], as_json: bool) -> None:
 
 
 def _refining(values: Mapping[str, Any]) -> str:
-    words = ["autoprune", "search", "--from", values["from_job"]]
+    words = ["autoprune", "search", "--from", str(values["from_job"])]
     budget = values.get("budget", ())
     for bound in [budget] if isinstance(budget, str) else budget:
         words += ["--budget", str(bound)]

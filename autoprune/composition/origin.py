@@ -12,9 +12,10 @@ from autoprune.budget import parse_budget
 from autoprune.composition.stores import Stores, open_job
 from autoprune.errors import EnvironmentMismatchError, InputError
 from autoprune.evaluation.checkpoint import unpack
+from autoprune.jobs.answer_summary import describe_answer
 from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.devices import pinned_all
-from autoprune.jobs.frontier import describe_answer, start_of
+from autoprune.jobs.frontier import start_of
 from autoprune.jobs.inheriting import inherited_fields, stored_fields
 from autoprune.jobs.knowledge import Knowledge, learn
 from autoprune.jobs.narrowing import narrowed
@@ -114,7 +115,7 @@ def inherited(values: Mapping[str, Any]) -> JobSpec:
         values: fields of a spec, ``from_job`` among them.
     """
     database = make_spec({key: values[key] for key in ("db",) if key in values}).db
-    origin = Origin.open(values["from_job"], database, values.get("artifacts"))
+    origin = Origin.open(str(values["from_job"]), database, values.get("artifacts"))
     return inherit(origin.job, {**values, "db": database})
 
 
@@ -129,7 +130,7 @@ def inherit(job: JobRecord, given: Mapping[str, Any]) -> JobSpec:
     if IN_MEMORY in (before.model, before.data):
         raise InputError(
             f"job {job.id} was started from Python with a model or data in memory: call "
-            "autoprune.search(..., from_job=JOB, budget=BUDGET) with the same objects"
+            f"autoprune.search(..., from_job={job.id!r}, budget=...) with the same objects"
         )
     base = inherited_fields(job, given.get("searcher"))
     if "table" not in given:

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from autoprune.errors import InputError
 from autoprune.jobs.knowledge import LEAST, Knowledge
-from autoprune.jobs.planning import Plan
 from autoprune.jobs.start import Start, Widths
-from autoprune.jobs.summary import layers_of
-from autoprune.trials.records import JobRecord, Json
 from searchers.contract import Problem, Suggestion
+from searchers.projection import widen
 from searchers.solver import Solver
 
-_ALTERNATIVES = 5
+_WIDENED = 3
 
 
 @dataclass(frozen=True)
@@ -22,8 +20,9 @@ class Candidate:
     """A schedule within a budget.
 
     Args:
-        origin: ``the solver's model``, ``LeGR's ranking`` or the trial, as in ``trial 17``.
-        loss: what that trial scored, or what the solver's model expects of it.
+        origin: ``the solver's model``, ``LeGR's ranking``, or a trial: ``trial 17`` as it was, or
+            ``trial 17, widened``.
+        loss: what that trial scored, or what the solver's model expects.
     """
 
     origin: str
@@ -41,6 +40,24 @@ def candidates(knowledge: Knowledge, problem: Problem) -> list[Candidate]:
     Raises:
         InputError: too few evaluations are legal there.
     """
+    solver = _taught(knowledge, problem)
+    scored = _scored(knowledge, problem)
+    given = {solver.answer(): "the solver's model"}
+    if knowledge.ranking is not None:
+        given.setdefault(knowledge.ranking.widths(problem), "LeGR's ranking")
+    tried = {found.widths for found in scored}
+    expected = zip(given.items(), solver.expected(list(given)).tolist(), strict=True)
+    guesses = [
+        Candidate(origin, widths, loss, is_prediction=True)
+        for (widths, origin), loss in expected
+        if widths not in tried
+    ]
+    best = sorted(scored, key=lambda found: found.loss)[:_WIDENED]
+    return sorted([*guesses, *_widened(best, solver), *scored], key=lambda found: found.loss)
+
+
+def _taught(knowledge: Knowledge, problem: Problem) -> Solver:
+    """The solver with all that is known, and with the probes that the database holds."""
     known = known_in(knowledge, problem)
     if len(known) < LEAST:
         raise InputError(
@@ -51,18 +68,24 @@ def candidates(knowledge: Knowledge, problem: Problem) -> list[Candidate]:
     for _ in range(solver.probes):
         if isinstance(probe := solver.ask(), Suggestion):
             solver.tell(probe.id, knowledge.probed(probe.widths))
-    given = {solver.answer(): "the solver's model"}
-    if knowledge.ranking is not None:
-        given.setdefault(knowledge.ranking.widths(problem), "LeGR's ranking")
-    scored = _scored(knowledge, problem)
-    tried = {found.widths for found in scored}
-    expected = zip(given.items(), solver.expected(list(given)).tolist(), strict=True)
-    guesses = [
-        Candidate(origin, widths, loss, is_prediction=True)
-        for (widths, origin), loss in expected
-        if widths not in tried
-    ]
-    return sorted([*guesses, *scored], key=lambda found: found.loss)
+    return solver
+
+
+def _widened(scored: Sequence[Candidate], solver: Solver) -> list[Candidate]:
+    """Trials that leave some of the budget, at the widths that use it.
+
+    A trial's score is as it came, and a model's are drawn towards the mean: under a looser budget
+    the trial would win although it wastes the difference. So it competes with what it could be.
+    """
+    found = []
+    for trial in scored:
+        widths = widen(solver.problem, trial.widths)
+        before, after = solver.expected([trial.widths, widths]).tolist()
+        positive = min(before, after, trial.loss) > 0.0
+        loss = trial.loss * after / before if positive else trial.loss + after - before
+        if widths != trial.widths:
+            found.append(Candidate(f"{trial.origin}, widened", widths, loss, is_prediction=True))
+    return found
 
 
 def known_in(knowledge: Knowledge, problem: Problem) -> list[tuple[Widths, float]]:
@@ -87,32 +110,6 @@ def start_of(knowledge: Knowledge, problem: Problem, *, comparable: bool) -> Sta
     return Start(tuple(known), (best.widths,))
 
 
-def describe_answer(job: JobRecord, plan: Plan, knowledge: Knowledge) -> Json:
-    """The object that ``autoprune search --from JOB --json`` prints.
-
-    Args:
-        plan: the job's, at the budget that is asked for.
-    """
-    best, *others = candidates(knowledge, plan.problem)
-    score = knowledge.metric.as_loss  # turning a score round twice gives it back
-    predicted = plan.predict([best.widths])[0]
-    return {
-        "from": job.id,
-        "budget": list(plan.spec.budget),
-        "origin": best.origin,
-        "expected_score": score(best.loss),
-        "is_prediction": best.is_prediction,
-        "metric": job.what["metric"],
-        "evaluations": len(knowledge.evaluated),
-        "predicted_latency_s": predicted["latency_s"],
-        "latency_fraction": predicted["latency_s"] / plan.priced.base_s,
-        **{key: value for key, value in predicted.items() if key != "latency_s"},
-        "schedule": _named(plan, best.widths),
-        "layers": layers_of(job, best.widths),
-        "alternatives": _alternatives(plan, knowledge, others[:_ALTERNATIVES]),
-    }
-
-
 def _scored(knowledge: Knowledge, problem: Problem) -> list[Candidate]:
     """What was tried and is within the budget; the same widths once, at the first trial."""
     legal = {widths for widths, _ in known_in(knowledge, problem)}
@@ -122,22 +119,3 @@ def _scored(knowledge: Knowledge, problem: Problem) -> list[Candidate]:
             candidate = Candidate(f"trial {tried.trial}", tried.widths, tried.loss, False)
             found.setdefault(tried.widths, candidate)
     return list(found.values())
-
-
-def _alternatives(plan: Plan, knowledge: Knowledge, others: Sequence[Candidate]) -> list[Json]:
-    costs = plan.predict([other.widths for other in others]) if others else []
-    return [
-        {
-            "origin": other.origin,
-            "score": knowledge.metric.as_loss(other.loss),
-            "is_prediction": other.is_prediction,
-            "predicted_latency_s": cost["latency_s"],
-            "schedule": _named(plan, other.widths),
-        }
-        for other, cost in zip(others, costs, strict=True)
-    ]
-
-
-def _named(plan: Plan, widths: Widths) -> dict[str, int]:
-    names = (group.name for group in plan.subject.space.groups)
-    return dict(zip(names, widths, strict=True))
