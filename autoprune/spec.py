@@ -33,6 +33,12 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def texts_of(budget: object) -> list[str]:
+    """The bounds of a budget as a file or the command line gives it; empty where it is none."""
+    bounds = _as_list(budget)
+    return [str(bound) for bound in bounds] if isinstance(bounds, list | tuple) else []
+
+
 def _absolute(value: object) -> object:
     return str(Path(value).expanduser().absolute()) if isinstance(value, str) and value else value
 

@@ -10,7 +10,7 @@ from autoprune import composition
 from autoprune.cli.output import milliseconds, percent, print_json, print_layers, print_table, say
 from autoprune.cli.progress import shown_progress
 from autoprune.errors import InputError
-from autoprune.spec import make_spec
+from autoprune.spec import make_spec, texts_of
 from autoprune.trials.records import Json
 
 _FIELDS = {"from_job", "budget", "db", "artifacts"}
@@ -32,8 +32,8 @@ def answer(values: Mapping[str, Any], as_json: bool) -> None:
             f"without --trials nothing is searched or exported, so {', '.join(more)} cannot be "
             f"followed: leave that out, or search, as in '{refine}'"
         )
-    where = make_spec({"db": values["db"]} if "db" in values else {}).db
-    origin = composition.Origin.open(str(values["from_job"]), where, values.get("artifacts"))
+    where = make_spec({key: values[key] for key in ("db", "artifacts") if key in values})
+    origin = composition.Origin.open(str(values["from_job"]), where.db, where.artifacts)
     with shown_progress(0) as progress:
         shown = origin.answer(values.get("budget"), progress)
     if as_json:
@@ -44,10 +44,10 @@ def answer(values: Mapping[str, Any], as_json: bool) -> None:
 
 def _refining(values: Mapping[str, Any]) -> str:
     words = ["autoprune", "search", "--from", str(values["from_job"])]
-    budget = values.get("budget", ())
-    for bound in [budget] if isinstance(budget, str) else budget:
-        words += ["--budget", str(bound)]
-    words += ["--db", values["db"]] if "db" in values else []
+    for bound in texts_of(values.get("budget")):
+        words += ["--budget", bound]
+    for field in ("db", "artifacts"):
+        words += [f"--{field}", str(values[field])] if field in values else []
     return shlex.join([*words, "--trials", "20"])
 
 

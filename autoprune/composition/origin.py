@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from autoprune.jobs.narrowing import narrowed
 from autoprune.jobs.planning import Plan, make_plan
 from autoprune.jobs.start import Start
 from autoprune.jobs.subject import Subject, load_subject
-from autoprune.spec import IN_MEMORY, JobSpec, make_spec, merged
+from autoprune.spec import IN_MEMORY, JobSpec, make_spec, merged, texts_of
 from autoprune.trials.records import JobRecord, Json
 
 _OF_THE_JOB = ("model", "weights", "data", "batch", "ignore", "divisor", "min_keep")
@@ -94,7 +94,7 @@ class Origin:
         progress("start", {"job": self.job.id, "known": len(start.known)})
         return start
 
-    def answer(self, budget: Sequence[str] | str | None, progress: Progress) -> Json:
+    def answer(self, budget: object, progress: Progress) -> Json:
         """The schedule for another budget, as ``autoprune search --from JOB --json`` prints it.
 
         Nothing is evaluated, and nothing is stored.
@@ -114,9 +114,9 @@ def inherited(values: Mapping[str, Any]) -> JobSpec:
     Args:
         values: fields of a spec, ``from_job`` among them.
     """
-    database = make_spec({key: values[key] for key in ("db",) if key in values}).db
-    origin = Origin.open(str(values["from_job"]), database, values.get("artifacts"))
-    return inherit(origin.job, {**values, "db": database})
+    where = make_spec({key: values[key] for key in ("db", "artifacts") if key in values})
+    origin = Origin.open(str(values["from_job"]), where.db, where.artifacts)
+    return inherit(origin.job, {**values, "db": where.db})
 
 
 def inherit(job: JobRecord, given: Mapping[str, Any]) -> JobSpec:
@@ -158,11 +158,10 @@ def rebuild_plan(job: JobRecord, spec: JobSpec, subject: Subject, stores: Stores
     return make_plan(spec, subject, tables, primary if primary in tables else None)
 
 
-def _tables(job: JobRecord, budget: Sequence[str] | str) -> Json:
+def _tables(job: JobRecord, budget: object) -> Json:
     """The job's tables that a budget bounds, and their calibrations, as fields of a spec."""
     pairs = job.what.get("tables", {"": job.what})
-    bounds = parse_budget([budget] if isinstance(budget, str) else list(map(str, budget)))
-    bounded = {bound.table for bound in bounds} & set(pairs) or set(pairs)
+    bounded = {bound.table for bound in parse_budget(texts_of(budget))} & set(pairs) or set(pairs)
     return {
         field: next(iter(named.values())) if "" in named else named
         for field in ("table", "calibration")

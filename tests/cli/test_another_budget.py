@@ -13,6 +13,7 @@ import pytest
 from tiny_program import FinishedJob, Said, expect_done, run_program, snapshot
 
 from autoprune import composition
+from autoprune.jobs.subject import load_subject
 from autoprune.jobs.trial_loop import TrialLoop
 from autoprune.spec import JobSpec, make_spec
 
@@ -59,6 +60,16 @@ def test_the_answer_meets_the_budget_and_leaves_no_trace(
     assert (shown["from"], shown["budget"], shown["evaluations"]) == (finished.job, ["50%"], 4)
     for name, width in shown["schedule"].items():
         assert any(layer["out_channels"][1] == width for layer in shown["layers"].values()), name
+
+
+def test_a_ranking_is_learned_again_from_what_is_stored(
+    finished: FinishedJob, nothing_runs: None
+) -> None:
+    origin = composition.Origin.open(finished.job, str(finished.db))
+    subject = load_subject(origin.spec, _say_nothing, state=origin.weights())
+    knowledge = origin.knowledge(subject)
+    assert knowledge.ranking is not None
+    assert knowledge.ranking.loss == min(found.loss for found in knowledge.evaluated)
 
 
 def test_at_its_own_budget_a_job_answers_with_its_trials_and_what_may_be_better(
@@ -225,6 +236,16 @@ def test_what_cannot_be_followed_is_refused(
     for word in says:
         assert word in said.err
     assert snapshot(finished.folder) == before
+
+
+def test_a_job_file_may_name_the_job(finished: FinishedJob, tmp_path: Path) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text(f"from_job: '{finished.job}'\nbudget: 50%\n", encoding="utf-8")
+    assert expect_done(finished.run("search", file, "--json")).json["budget"] == ["50%"]
+    file.write_text(f"from_job: '{finished.job}'\nbudget: 50\n", encoding="utf-8")
+    refused = finished.run("search", file)
+    assert refused.code == 2
+    assert "budget '50'" in refused.err
 
 
 def test_a_job_that_is_not_there_is_named(finished: FinishedJob, nothing_runs: None) -> None:

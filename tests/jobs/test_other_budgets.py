@@ -20,6 +20,7 @@ from searchers.registry import make
 from searchers.solver import Solver
 from searchers.testing import run, sample_problem, sample_score
 from searchers.uniform import uniform_widths
+from searchers.warm_start import WarmStart
 
 WIDE, TIGHT = sample_problem(budget=0.5), sample_problem(budget=0.35)
 METRIC = Metric()
@@ -75,6 +76,17 @@ def test_a_replayed_searcher_has_the_ranking_it_had(told: Told, tells: int) -> N
     again = LeGR(WIDE, seed=0)
     replay(again, records_of(told, tells), 4, METRIC)
     assert again.ranking() == live.ranking()
+
+
+def test_a_warm_started_searcher_is_replayed_with_its_probes() -> None:
+    live, again = (make("legr", WIDE, 0, warm_start="solver") for _ in range(2))
+    told = run(live, sample_score(WIDE))
+    replay(again, records_of(told, len(told)), 4, METRIC)
+    assert isinstance(live, WarmStart)
+    assert isinstance(again, WarmStart)
+    assert isinstance(live.inner, LeGR)
+    assert isinstance(again.inner, LeGR)
+    assert again.inner.ranking() == live.inner.ranking()
 
 
 def test_a_searcher_that_proposes_something_else_is_not_replayed(told: Told) -> None:
