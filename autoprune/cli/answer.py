@@ -52,23 +52,23 @@ def _refining(values: Mapping[str, Any]) -> str:
 
 
 def _print(shown: Json, refine: str) -> None:
-    scored = "expected, nothing was trained" if shown["is_prediction"] else "scored"
+    kind = "expected" if shown["is_prediction"] else "scored"
     rows = [
+        ["where it comes from", shown["origin"]],
+        ["learned from", f"{shown['evaluations']} evaluations"],
+        [f"{shown['metric']['name']}, {kind}", f"{shown['expected_score']:.4f}"],
         ["predicted latency", milliseconds(shown["predicted_latency_s"])],
         ["of the unpruned network", percent(shown["latency_fraction"])],
+        *(
+            [f"predicted latency on {name}", milliseconds(seconds)]
+            for name, seconds in shown.get("latencies_s", {}).items()
+        ),
         ["MACs", f"{shown['macs']:,}"],
         ["parameters", f"{shown['params']:,}"],
-        [f"{shown['metric']['name']} ({scored})", f"{shown['expected_score']:.4f}"],
     ]
-    rows += [
-        [f"predicted latency on {name}", milliseconds(seconds)]
-        for name, seconds in shown.get("latencies_s", {}).items()
-    ]
-    print_table(
-        f"budget {', '.join(shown['budget'])} from job {shown['from']}: {shown['origin']}, over "
-        f"{shown['evaluations']} evaluations",
-        ["", "answer"],
-        rows,
-    )
+    budget = ", ".join(shown["budget"])
+    print_table(f"budget {budget} from job {shown['from']}", ["", "answer"], rows)
     print_layers(shown["layers"])
+    if shown["is_prediction"]:
+        say("the score is a prediction: nothing was trained or measured for this answer")
     say(f"Refine and export it with:\n{refine}")
