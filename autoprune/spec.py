@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -30,6 +31,12 @@ def _as_list(value: object) -> object:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = str(value)  # YAML reads 50 as a number; the budget then says what it lacks
     return [value] if isinstance(value, str) else value
+
+
+def texts_of(budget: object) -> list[str]:
+    """The bounds of a budget as a file or the command line gives it; empty where it is none."""
+    bounds = _as_list(budget)
+    return [str(bound) for bound in bounds] if isinstance(bounds, list | tuple) else []
 
 
 def _absolute(value: object) -> object:
@@ -95,6 +102,7 @@ class JobSpec(_Strict):
     """One search job.
 
     Args:
+        from_job: id of a job whose evaluations this one begins with.
         table: file or hash; or several by name, each for the bounds of its name.
         calibration: hash of one of the table's, in place of the newest; or several by name.
         probe_images: validation images of one probe; 0 means all. Few searchers probe.
@@ -109,6 +117,7 @@ class JobSpec(_Strict):
     weights: Annotated[str | None, BeforeValidator(_absolute)] = None
     data: str = DEFAULT_DATA
     budget: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ("50%",)
+    from_job: str | None = None
     table: str | Annotated[dict[str, str], Field(min_length=1)] | None = None
     calibration: str | Annotated[dict[str, str], Field(min_length=1)] | None = None
     runtime: str = "onnxruntime"
@@ -181,17 +190,20 @@ class JobSpec(_Strict):
         return max(2 * self.fidelity.steps, self.trials * self.fidelity.steps // 20)
 
 
-def load_spec(path: Path | None, overrides: dict[str, Any]) -> JobSpec:
-    """A spec from a YAML file (or none) with the command line's values on top."""
-    values: dict[str, Any] = {}
-    if path is not None:
-        values = _read_yaml(path)
+def load_values(path: Path | None, overrides: dict[str, Any]) -> dict[str, Any]:
+    """Fields from a YAML file (or none) with the command line's values on top; not checked yet."""
+    return merged({} if path is None else _read_yaml(path), overrides)
+
+
+def merged(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with others on top; of a field that holds fields, only those that are given."""
+    result = dict(values)
     for key, value in overrides.items():
-        if isinstance(value, dict) and isinstance(values.get(key), dict):
-            values[key] = {**values[key], **value}
+        if isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = {**result[key], **value}
         else:
-            values[key] = value
-    return make_spec(values, source=str(path) if path else "the options")
+            result[key] = value
+    return result
 
 
 def make_spec(values: dict[str, Any], source: str = "the job") -> JobSpec:

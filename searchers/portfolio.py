@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +43,7 @@ class Portfolio(Searcher):
     Args:
         problem: every group needs ``unit_norms``.
         seed: of all draws.
+        known: schedules and losses told before, at any budget; the solver's.
 
     Raises:
         ProblemError: a group has no unit_norms.
@@ -50,9 +51,11 @@ class Portfolio(Searcher):
 
     name = "portfolio"
 
-    def __init__(self, problem: Problem, *, seed: int = 0) -> None:
+    def __init__(
+        self, problem: Problem, *, seed: int = 0, known: Sequence[tuple[Widths, float]] = ()
+    ) -> None:
         super().__init__(problem, seed=seed)
-        self._solver, self._others = _members(problem, seed)
+        self._solver, self._others = _members(problem, seed, known)
         self._owners: dict[int, list[tuple[int, int]]] = {}
         self._known: dict[Widths, Outcome] = {}
 
@@ -122,7 +125,7 @@ class Portfolio(Searcher):
         return values, prefixed_arrays(states)
 
     def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:
-        solver, others = _members(self.problem, self.seed)
+        solver, others = _members(self.problem, self.seed, ())  # the solver's state has the known
         for index, (member, said) in enumerate(
             zip([solver, *others], values["members"], strict=True)
         ):
@@ -134,9 +137,11 @@ class Portfolio(Searcher):
         }
 
 
-def _members(problem: Problem, seed: int) -> tuple[Solver, list[Searcher]]:
+def _members(
+    problem: Problem, seed: int, known: Sequence[tuple[Widths, float]]
+) -> tuple[Solver, list[Searcher]]:
     # What the others have scored already must not use up the solver's own count.
-    solver = Solver(replace(problem, trials=2 * problem.trials), seed=seed)
+    solver = Solver(replace(problem, trials=2 * problem.trials), seed=seed, known=known)
     quotas = {name: max(1, int(share * problem.trials)) for name, share in SHARES.items()}
     others = [make(name, replace(problem, trials=quota), seed) for name, quota in quotas.items()]
     return solver, others

@@ -35,6 +35,15 @@ def searcher_names() -> list[str]:
     return sorted({*_BUILT_IN, *_announced()})
 
 
+def options_of(name: str) -> list[str]:
+    """The options that the searcher of that name takes.
+
+    Raises:
+        SearcherError: no such searcher.
+    """
+    return _options(_find(name))
+
+
 def make(
     name: str, problem: Problem, seed: int = 0, *, warm_start: str | None = None, **options: Any
 ) -> Searcher:

@@ -43,6 +43,11 @@ class WarmStart(Searcher):
         self._offset = self._solver.probes
         self._build([])  # an option that cannot be used is refused here, not after the probes
 
+    @property
+    def inner(self) -> Searcher | None:
+        """The searcher that was begun; None while the probes are asked."""
+        return self._inner
+
     def retained(self) -> frozenset[int]:
         """Ids of trials whose weights a later suggestion may start from."""
         kept = frozenset() if self._inner is None else self._inner.retained()

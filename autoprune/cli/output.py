@@ -65,6 +65,16 @@ def print_job(shown: Json, bundle: dict[str, str] | None = None) -> None:
     _print_probes(shown["probes"])
     if best["devices"]:
         _print_devices(best["devices"])
+    print_layers(best["layers"])
+    ranking = Ranking(**shown["ranking"])
+    if ranking.schedules > 1:
+        results.print(f"cheap score against longer one: {ranking.says}")
+    for name, path in (bundle or {}).items():
+        results.print(f"{name}: {path}", soft_wrap=True)
+
+
+def print_layers(layers: Json) -> None:
+    """Channels of every layer before and after."""
     print_table(
         "keep ratio of each layer",
         ["layer", "type", "in", "out", "keep ratio"],
@@ -76,14 +86,9 @@ def print_job(shown: Json, bundle: dict[str, str] | None = None) -> None:
                 _change(layer["out_channels"]),
                 f"{layer['keep_ratio']:.2f}",
             ]
-            for name, layer in best["layers"].items()
+            for name, layer in layers.items()
         ],
     )
-    ranking = Ranking(**shown["ranking"])
-    if ranking.schedules > 1:
-        results.print(f"cheap score against longer one: {ranking.says}")
-    for name, path in (bundle or {}).items():
-        results.print(f"{name}: {path}", soft_wrap=True)
 
 
 def print_savings(savings: Json) -> None:

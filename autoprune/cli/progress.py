@@ -112,6 +112,10 @@ class _Screen:
         name = f"{event['name']} " if event["name"] else ""
         self._line(f"table {name}{event['table'][:12]}: {event['says']}")
 
+    def _on_start(self, event: dict[str, Any]) -> None:
+        known = f"{event['known']} evaluations and " if event["known"] else ""
+        self._line(f"from job {event['job']}: begins with {known}the answer it gives")
+
     def _on_submitted(self, event: dict[str, Any]) -> None:
         base = event["base"]
         limits = ", ".join(_bound(key, limit) for key, limit in event["limits"].items())

@@ -12,6 +12,7 @@ import yaml
 
 from autoprune import composition
 from autoprune.budget import parse_tables
+from autoprune.cli.answer import answer
 from autoprune.cli.options import AsJson, Out
 from autoprune.cli.output import print_job, print_json, say
 from autoprune.cli.progress import shown_progress
@@ -19,7 +20,7 @@ from autoprune.errors import InputError
 from autoprune.jobs.packaging import bundle_files, export_job, holds_bundle_of
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.summary import summarise_job
-from autoprune.spec import JobSpec, load_spec
+from autoprune.spec import JobSpec, load_values, make_spec
 
 Text = str | None
 Int = int | None
@@ -51,6 +52,14 @@ def search(
             "--budget",
             help="50%, 8ms, macs=20M, params=50%, or NAME=8ms by the table of that name; may be "
             "given several times.",
+        ),
+    ] = None,
+    from_job: Annotated[
+        Text,
+        _option(
+            "--from",
+            help="Job whose evaluations answer another budget: at once, or with --trials as a new "
+            "job that begins with them.",
         ),
     ] = None,
     searcher: Annotated[
@@ -158,7 +167,11 @@ def search(
 ) -> None:
     """Find the channels to keep in every layer under a budget; without options, on the digits."""
     given = {key: value for key, value in locals().items() if value is not None}
-    spec = load_spec(given.pop("job_file", None), _overrides(given))
+    values = load_values(given.pop("job_file", None), _overrides(given))
+    if values.get("from_job") is not None and "trials" not in values:
+        answer(values, as_json)
+        return
+    spec = _spec(values, job_file)
     try:
         with shown_progress(spec.trials) as progress:
             stores, job, plan = composition.submit(spec, progress)
@@ -167,6 +180,12 @@ def search(
         sys.exit(130)
     finish(stores, job, plan, 0)
     report(stores, job, spec, as_json)
+
+
+def _spec(values: dict[str, Any], job_file: Path | None) -> JobSpec:
+    if values.get("from_job") is not None:
+        return composition.inherited(values)
+    return make_spec(values, source=str(job_file) if job_file else "the options")
 
 
 def finish(

@@ -10,15 +10,18 @@ from autoprune.composition.latency import (
     measure,
     remove_database,
 )
+from autoprune.composition.origin import Origin, inherited
 from autoprune.composition.stores import Stores, open_job, open_stores, records_of
 
 __all__ = [
+    "Origin",
     "Stores",
     "bare_subject",
     "bench_for",
     "check_table",
     "draw_network",
     "import_table",
+    "inherited",
     "measure",
     "open_job",
     "open_stores",

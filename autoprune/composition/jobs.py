@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 
 from autoprune.budget import latency_key
+from autoprune.composition.origin import Origin, rebuild_plan
 from autoprune.composition.stores import Stores, open_stores
 from autoprune.composition.unpruned import check_subject, describe_base
 from autoprune.errors import (
@@ -24,8 +25,8 @@ from autoprune.evaluation.environment import environment_fingerprint, set_traini
 from autoprune.evaluation.recipe import EvaluatorRecipe
 from autoprune.evaluation.training import TrainingPlan
 from autoprune.jobs.admission import admit, stored_tables
-from autoprune.jobs.context import Progress, SearchContext, silent
-from autoprune.jobs.devices import check_device, keep_all, obtain_all, pinned_all, primary_of
+from autoprune.jobs.context import Progress, SearchContext
+from autoprune.jobs.devices import check_device, keep_all, obtain_all, primary_of
 from autoprune.jobs.executors.inline import InlineExecutor
 from autoprune.jobs.executors.port import Executor
 from autoprune.jobs.executors.processes import ProcessExecutor
@@ -38,6 +39,7 @@ from autoprune.jobs.measuring import Bench
 from autoprune.jobs.narrowing import narrowed
 from autoprune.jobs.planning import Plan, make_plan
 from autoprune.jobs.runner import LaterStages, run_job
+from autoprune.jobs.start import Start
 from autoprune.jobs.subject import Subject, load_subject
 from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.surgery import prune
@@ -54,7 +56,8 @@ def submit(
     without one, what was measured for it stays, for the next job.
     """
     admit(spec)
-    subject = subject or load_subject(spec, progress)
+    origin = Origin.open(spec.from_job, spec.db, spec.artifacts) if spec.from_job else None
+    subject = subject or load_subject(spec, progress, state=origin.weights() if origin else None)
     scored = check_subject(spec, subject, progress)
     tables = obtain_all(
         spec,
@@ -68,6 +71,8 @@ def submit(
         ready = {"name": name, "table": priced.table.hash, "says": priced.describe_choice()}
         progress("table ready", ready)
     plan = make_plan(spec, narrowed(spec, subject, tables, progress), tables)
+    if origin is not None:
+        plan = replace(plan, start=origin.start(plan, subject, progress))
     environment = environment_fingerprint(spec.train_threads)
     base = describe_base(plan, scored)
     stores = open_stores(spec.db, spec.artifacts)
@@ -114,9 +119,8 @@ def reopen(
             )
         base = stores.trials.get_artifact(job.how["weights_artifact"])
         subject = load_subject(spec, progress, state=unpack(base)[0])
-    tables = pinned_all(job.what, spec.tables, stores.tables)
-    subject = narrowed(spec, subject, tables, silent)
-    plan = make_plan(spec, subject, tables, job.base.get("primary", ""))
+    plan = rebuild_plan(job, spec, subject, stores)
+    plan = replace(plan, start=Start.of(job.what))
     what = plan.what()
     if hash_of(what) != job.what_hash:
         changed = sorted(key for key in what if what[key] != job.what.get(key))

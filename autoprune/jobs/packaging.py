@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,12 +31,12 @@ from autoprune.export.schedule import (
     Ranking,
     Schedule,
 )
-from autoprune.jobs.devices import Tables
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.race import ranked
 from autoprune.jobs.ranking import rank_agreement
+from autoprune.jobs.repeating import command_of, unsaid_fields
 from autoprune.jobs.summary import devices_of, layers_of, summarise_job, trial_rows
-from autoprune.spec import IN_MEMORY, JobSpec
+from autoprune.spec import IN_MEMORY
 from autoprune.trials.records import FinalistRecord, JobRecord, Json
 from autoprune.trials.store import TrialStore
 
@@ -206,7 +204,7 @@ def _provenance(
         autoprune_version=version("autoprune"),
         environment=job.environment,
         created=job.created,
-        command=command_of(plan.spec, plan.tables),
+        command=command_of(plan.spec, plan.tables, unsaid_fields(store, plan.spec)),
     )
 
 
@@ -214,38 +212,3 @@ def _report_rows(store: TrialStore, job_id: str) -> list[TrialRow]:
     wanted = ("index", "purpose", "score", "accuracy", "predicted_latency_s")
     trials = [row for row in trial_rows(store, job_id) if row["purpose"] != "probe"]
     return [TrialRow(**{key: row[key] for key in wanted}) for row in trials]
-
-
-_OPTIONS = {
-    "model", "weights", "data", "searcher", "trials", "seed", "lookahead", "runtime", "batch",
-    "threads", "criterion", "divisor", "min_keep", "race_steps", "finetune_epochs",
-    "finetune_learning_rate", "train_threads", "db",
-}  # fmt: skip
-"""Fields with an option of their own; the others are given with --set."""
-_HOW = {"table", "calibration", "workers", "executor", "address", "artifacts", "out", "unmeasured"}
-"""Fields that change no digest, and the table and its calibration, which are named by hash."""
-
-
-def command_of(spec: JobSpec, tables: Tables) -> str:
-    """The command line that repeats a search; fields at their defaults are left out.
-
-    Args:
-        tables: with their calibrations, by name; the only one has no name.
-    """
-    if IN_MEMORY in (spec.model, spec.data):
-        return "autoprune.search(...) from Python, with the same model and loaders"
-    words = ["autoprune", "search"]
-    for bound in spec.budget:
-        words += ["--budget", bound]
-    for field, value in spec.model_dump(mode="json", exclude_defaults=True).items():
-        if field in _OPTIONS:
-            words += [f"--{field.replace('_', '-')}", str(value)]
-        elif field not in {*_HOW, "budget"}:
-            words += ["--set", f"{field}={json.dumps(value)}"]
-    for name, priced in tables.items():
-        table, calibration = priced.table.hash[:16], priced.calibration.hash[:16]
-        words += ["--table", f"{name}={table}"] if name else ["--table", table]
-        words += (
-            ["--calibration", f"{name}={calibration}"] if name else ["--calibration", calibration]
-        )
-    return shlex.join([*words, *(["--unmeasured"] * spec.unmeasured)])

@@ -19,6 +19,7 @@ from autoprune.jobs.limits import (
     parts_of,
     resolve_limits,
 )
+from autoprune.jobs.start import NOTHING, Start
 from autoprune.jobs.subject import Subject
 from autoprune.jobs.tables import PricedTable
 from autoprune.jobs.why import savings_by_table
@@ -43,6 +44,7 @@ class Plan:
         costs: the cost model by each table.
         yardsticks: what can be bounded (``Bound.key``) -> what measures it.
         limits: what is bounded -> absolute bound, in seconds, multiply-adds or parameters.
+        start: what another job taught this one.
     """
 
     spec: JobSpec
@@ -53,6 +55,7 @@ class Plan:
     yardsticks: Mapping[str, Yardstick]
     limits: dict[str, float]
     problem: Problem
+    start: Start = NOTHING
 
     @property
     def priced(self) -> PricedTable:
@@ -98,7 +101,7 @@ class Plan:
             self.problem,
             seed=spec.seed,
             warm_start=spec.warm_start,
-            **spec.searcher_options,
+            **self.start.options(spec.searcher, spec.searcher_options),
         )
 
     def rung(self, fraction: float) -> Load:
@@ -154,6 +157,7 @@ class Plan:
             "race": self.race.to_json(),
             "probe": self.probe.to_json(),
             "evaluation_version": EVALUATION_VERSION,
+            **self.start.what(),
         }
 
     def scope(self, environment: str) -> Json:

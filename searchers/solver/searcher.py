@@ -60,9 +60,10 @@ class Solver(Searcher):
         12
 
     It begins with probes, each group alone at a few widths, which are no trials. The first trial is
-    the uniform schedule. Then come rounds of four: the schedule that minimises the model of the
-    loss within the budget, by mixed integer programming over the table; the minima of two samples
-    of the model; and one near the best so far. Each is chosen by all that was told before.
+    the uniform schedule, or where something is known its answer. Then come rounds of four: the
+    schedule that minimises the model of the loss within the budget, by mixed integer programming
+    over the table; the minima of two samples of the model; and one near the best so far. Each is
+    chosen by all that was told before.
 
     Args:
         problem: the search space, its cost and its budget.
@@ -109,7 +110,7 @@ class Solver(Searcher):
     def _propose(self) -> Suggestion | Wait | Done:
         if self._asked < self.probes:
             return self._suggest(self._probe_widths(self._planned[self._asked]), "probe")
-        if self._counted == 0:
+        if self._counted == 0 and not self._told:
             return self._issue(tuple(uniform_widths(self.problem).tolist()))
         if self._probes_told < self.probes:
             return Wait()
@@ -124,6 +125,19 @@ class Solver(Searcher):
         if self._probes_told < min(self._asked, self.probes):
             raise MisuseError("the solver's probes are still pending: tell them first")
         return self._solved(self._coefficients())
+
+    def expected(self, schedules: Sequence[Widths]) -> FloatArray:
+        """Losses of legal schedules [N, G] by the model as it stands; [N].
+
+        Raises:
+            MisuseError: fewer than two losses were told, so that it knows no scale.
+        """
+        if len(self._told) < 2:
+            raise MisuseError("the solver expects no loss before it was told two")
+        table = self._model().table(self._coefficients())
+        _, mean, spread = self._scale()
+        losses = mean + spread * table(places_of(self.problem.groups, list(schedules)))
+        return np.exp(losses) if self._logarithmic else losses
 
     def learn(self, widths: Widths, outcome: Outcome) -> None:
         """Take in what someone else's trial scored; a failure teaches nothing.
@@ -202,14 +216,20 @@ class Solver(Searcher):
     def _fitted(self, surrogate: Surrogate) -> Belief:
         if self._belief is None or self._belief[0] != len(self._told):
             places = places_of(self.problem.groups, [widths for widths, _ in self._told])
-            losses = np.array([loss for _, loss in self._told])
-            values = np.log(losses) if losses.min() > 0.0 else losses
-            spread = max(float(values.std()), 1e-12)
-            self._belief = (
-                len(self._told),
-                surrogate.fit(places, (values - values.mean()) / spread),
-            )
+            values, mean, spread = self._scale()
+            self._belief = (len(self._told), surrogate.fit(places, (values - mean) / spread))
         return self._belief[1]
+
+    @property
+    def _logarithmic(self) -> bool:
+        """Whether the logarithm of the loss is modelled, as it can be."""
+        return min(loss for _, loss in self._told) > 0.0
+
+    def _scale(self) -> tuple[FloatArray, float, float]:
+        """What was told as the model takes it, [N], with its mean and its spread."""
+        losses = np.array([loss for _, loss in self._told])
+        values = np.log(losses) if self._logarithmic else losses
+        return values, float(values.mean()), max(float(values.std()), 1e-12)
 
     def _model(self) -> Surrogate:
         """Built once the probes are told."""

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tiny_program import TINY, FinishedJob, Said, expect_done
 
-from autoprune.spec import load_spec, make_spec
+from autoprune.spec import load_values, make_spec
 
 Program = Callable[..., Said]
 
@@ -57,7 +57,7 @@ def test_options_override_the_file(job_file: Path, program: Program, finished: F
 
 
 def test_an_option_inside_a_part_leaves_the_rest_of_the_part(job_file: Path) -> None:
-    spec = load_spec(job_file, {"fidelity": {"steps": 7}})
+    spec = make_spec(load_values(job_file, {"fidelity": {"steps": 7}}))
     assert (spec.fidelity.steps, spec.fidelity.batch_size) == (7, 16)
 
 

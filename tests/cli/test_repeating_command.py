@@ -11,7 +11,7 @@ import pytest
 from tiny_program import run_program
 
 from autoprune import composition
-from autoprune.jobs.packaging import command_of
+from autoprune.jobs.repeating import command_of
 from autoprune.jobs.tables import PricedTable
 from autoprune.spec import JobSpec, make_spec
 from latency_tables.calibration import Calibration

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from tiny_net import network, split_loaders
+from tiny_program import run_program
 
 import autoprune
 from autoprune.errors import BudgetInfeasibleError, InputError
@@ -50,6 +51,28 @@ def test_the_result_has_a_schedule_under_the_budget(result: autoprune.SearchResu
     assert latency.measured_s <= 0.65 * latency.base_s
     assert result.summary["state"] == "finished"
     assert result.summary["trials"] == 2
+
+
+def test_another_budget_begins_with_the_jobs_evaluations(
+    result: autoprune.SearchResult, search: Callable[..., autoprune.SearchResult]
+) -> None:
+    options = {"budget": "50%", "from_job": result.job, "searcher": "solver"}
+    tighter = search(network(), searcher_options={"probes": 0}, **options)
+    assert tighter.summary["trials"] == 2
+    latency = tighter.schedule.latency
+    assert latency.predicted_s <= 0.5 * latency.base_s
+    told = [trial.widths for trial in result._stores.trials.trials(result.job)]
+    assert [widths for widths, _ in tighter._plan.start.known] == told
+
+
+def test_the_program_cannot_go_on_from_a_job_with_objects_in_memory(
+    result: autoprune.SearchResult, folder: Path
+) -> None:
+    words = ("search", "--from", result.job, "--budget", "50%", "--db", str(folder / "jobs.db"))
+    for more in ((), ("--trials", "2")):
+        said = run_program(*words, *more, folder=folder)
+        assert said.code == 2
+        assert f"from_job={result.job!r}" in said.err
 
 
 def test_the_pruned_model_has_the_schedules_channels(result: autoprune.SearchResult) -> None:

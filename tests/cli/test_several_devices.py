@@ -69,6 +69,36 @@ def job(table: Path, edge: Path, tmp_path_factory: pytest.TempPathFactory) -> Fi
     return FinishedJob(folder, expect_done(said))
 
 
+def test_another_budget_from_the_job_may_bound_fewer_devices(
+    job: FinishedJob, tmp_path: Path
+) -> None:
+    both = ("--budget", "edge=45%", "--budget", "cpu=80%")
+    shown = expect_done(job.run("search", "--from", job.job, *both, "--json")).json
+    assert set(shown["latencies_s"]) == {"cpu", "edge"}
+    assert shown["latencies_s"]["edge"] <= 0.45 * _base_s(job, "edge")
+    assert shown["latencies_s"]["cpu"] <= 0.8 * _base_s(job, "cpu")
+    words = (
+        "--from",
+        job.job,
+        "--budget",
+        "cpu=70%",
+        "--trials",
+        "2",
+        "--out",
+        str(tmp_path / "b"),
+    )
+    alone = expect_done(job.run("search", *words, "--finetune-epochs", "0", "--json")).json
+    assert [row["name"] for row in alone["best"]["devices"]] == ["cpu"]
+    unnamed = job.run("search", "--from", job.job, "--budget", "50%")
+    assert unnamed.code == 2
+    assert "edge=50%" in unnamed.err
+
+
+def _base_s(job: FinishedJob, device: str) -> float:
+    rows = job.shown["best"]["devices"]
+    return next(float(row["base_s"]) for row in rows if row["name"] == device)
+
+
 def test_the_schedule_meets_the_budget_of_every_device(job: FinishedJob, edge: Path) -> None:
     best = job.shown["best"]
     rows = {row["name"]: row for row in best["devices"]}
