@@ -20,6 +20,7 @@ from autoprune.jobs.evaluations import Evaluations, Task
 from autoprune.trials.records import FinalistRecord, TrialRecord
 from searchers.contract import ProblemError
 from searchers.projection import project, widen
+from searchers.uniform import uniform_widths
 
 RACERS = 5
 RACER, CONTROL = "race", "control"
@@ -119,7 +120,8 @@ def _entrants(context: SearchContext, trials: Sequence[TrialRecord]) -> list[Fin
     """The best distinct candidates, and the controls."""
     distinct = _distinct(context.metric, trials)
     chosen = [(RACER, trial) for trial in distinct[:RACERS]]
-    chosen += [(CONTROL, trial) for trial in _controls(distinct[RACERS:])]
+    uniform = tuple(uniform_widths(context.problem).tolist())
+    chosen += [(CONTROL, trial) for trial in _controls(distinct[RACERS:], uniform)]
     return [
         _finalist(context, slot, origin, trial.index, trial.widths)
         for slot, (origin, trial) in enumerate(chosen)
@@ -144,9 +146,13 @@ def _distinct(metric: Metric, asked: Sequence[TrialRecord]) -> list[TrialRecord]
     return list(best.values())
 
 
-def _controls(rest: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Trials spread over the rest of the ranking; all of them where they are few."""
+def _controls(rest: Sequence[TrialRecord], uniform: tuple[int, ...]) -> list[TrialRecord]:
+    """Trials spread over the rest of the ranking, and the uniform schedule where it was tried.
+
+    A search that loses to the baseline after a longer finetune exports the baseline.
+    """
     places = {int(len(rest) * share) for share in CONTROLS} if rest else set()
+    places |= {place for place, trial in enumerate(rest) if trial.widths == uniform}
     return [rest[place] for place in sorted(places)]
 
 

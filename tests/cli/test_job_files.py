@@ -26,6 +26,7 @@ def job_file(tmp_path: Path, table: Path) -> Path:
         "min_keep": 0.25,
         "table": str(table),
         "budget": "65%",
+        "searcher": "legr",
         "trials": 4,
         "fidelity": {"steps": 2, "batch_size": 16},
         "race_steps": 3,

@@ -126,6 +126,16 @@ class TestProcesses(ExecutorContract):
         executor.close()
 
 
+def kill_actor(ray: Any, actor: Any) -> None:
+    """Returns once it is dead: killing does not wait, and it may answer a few more calls."""
+    ray.kill(actor)
+    try:
+        while True:
+            ray.get(actor.__ray_ready__.remote())
+    except ray.exceptions.RayActorError:
+        return
+
+
 class TestRay(ExecutorContract):
     @pytest.fixture
     def executor(self, ray_executor: RayExecutor) -> Iterator[Executor]:
@@ -135,7 +145,7 @@ class TestRay(ExecutorContract):
         executor.submit("warm", request_of(1))
         collect(executor, 1)
         for actor in executor._idle:
-            executor._ray.kill(actor)
+            kill_actor(executor._ray, actor)
         executor.submit("a", request_of(5))
         executor.submit("b", request_of(6))
         assert all(done.result is None for done in collect(executor, 2))

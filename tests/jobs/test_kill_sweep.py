@@ -12,10 +12,12 @@ from typing import Any
 import cheap_job
 import pytest
 
-SEARCHERS = ("amc", "netadapt", "legr", "tpe", "uniform", "random")
+SEARCHERS = ("amc", "netadapt", "legr", "tpe", "uniform", "random", "solver")
 TRIALS = 60
 WARM = multiprocessing.get_context("forkserver")
-WARM.set_forkserver_preload(["cheap_job", "torch", "optuna", "searchers.amc", "searchers.tpe"])
+WARM.set_forkserver_preload(
+    ["cheap_job", "torch", "optuna", "searchers.amc", "searchers.tpe", "searchers.solver"]
+)
 
 
 def children_of(pid: int) -> list[int]:

@@ -70,6 +70,17 @@ def test_few_trials_leave_few_controls_or_none(
     assert len(controls) == expected
 
 
+def test_the_uniform_schedule_races_where_it_was_tried(tmp_path: Path) -> None:
+    """Wherever the search ranks it: the solver tries it first."""
+    job = fresh_job(tmp_path, "solver", 40)
+    cheap_job.drive(tmp_path, job, recipe=FAST)
+    trials = cheap_job.open_store(tmp_path).trials(job)
+    uniform = next(trial.widths for trial in trials if trial.purpose == "candidate")
+    racers, controls = entrants(tmp_path, job)
+    assert uniform not in [racer.widths for racer in racers]
+    assert uniform in [control.widths for control in controls]
+
+
 @pytest.mark.parametrize("searcher", ["legr", "netadapt"])
 def test_the_rank_correlation_is_told_with_the_job(tmp_path: Path, searcher: str) -> None:
     job = fresh_job(tmp_path, searcher, 40)
