@@ -9,7 +9,7 @@ import numpy as np
 
 from searchers.base import Arrays, Searcher
 from searchers.contract import Done, IntArray, Outcome, Problem, Suggestion, Wait
-from searchers.projection import first_within
+from searchers.projection import first_within, widen
 
 
 class Uniform(Searcher):
@@ -59,3 +59,11 @@ def uniform_widths(problem: Problem, limit: float = 1.0) -> IntArray:
         rows[:, index] = np.asarray(group.choices)[np.maximum(below - 1, 0)]
     widest = first_within(problem, rows, limit)
     return problem.floor if widest is None else widest
+
+
+def filled_uniform(problem: Problem) -> tuple[int, ...]:
+    """The uniform schedule, widened in proportion to what the budget leaves of it.
+
+    Legal widths are coarse: one keep ratio for all can leave a good part of the budget unused.
+    """
+    return widen(problem, uniform_widths(problem))

@@ -10,7 +10,7 @@ best rung that meets the budget on the device is taken, and its score is known a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from autoprune.errors import AutopruneError
@@ -20,7 +20,7 @@ from autoprune.jobs.evaluations import Evaluations, Task
 from autoprune.trials.records import FinalistRecord, TrialRecord
 from searchers.contract import ProblemError
 from searchers.projection import project, widen
-from searchers.uniform import uniform_widths
+from searchers.uniform import filled_uniform, uniform_widths
 
 RACERS = 5
 RACER, CONTROL = "race", "control"
@@ -120,7 +120,8 @@ def _entrants(context: SearchContext, trials: Sequence[TrialRecord]) -> list[Fin
     """The best distinct candidates, and the controls."""
     distinct = _distinct(context.metric, trials)
     chosen = [(RACER, trial) for trial in distinct[:RACERS]]
-    uniform = tuple(uniform_widths(context.problem).tolist())
+    problem = context.problem
+    uniform = {tuple(uniform_widths(problem).tolist()), filled_uniform(problem)}
     chosen += [(CONTROL, trial) for trial in _controls(distinct[RACERS:], uniform)]
     return [
         _finalist(context, slot, origin, trial.index, trial.widths)
@@ -146,13 +147,13 @@ def _distinct(metric: Metric, asked: Sequence[TrialRecord]) -> list[TrialRecord]
     return list(best.values())
 
 
-def _controls(rest: Sequence[TrialRecord], uniform: tuple[int, ...]) -> list[TrialRecord]:
+def _controls(rest: Sequence[TrialRecord], uniform: Set[tuple[int, ...]]) -> list[TrialRecord]:
     """Trials spread over the rest of the ranking, and the uniform schedule where it was tried.
 
     A search that loses to the baseline after a longer finetune exports the baseline.
     """
     places = {int(len(rest) * share) for share in CONTROLS} if rest else set()
-    places |= {place for place, trial in enumerate(rest) if trial.widths == uniform}
+    places |= {place for place, trial in enumerate(rest) if trial.widths in uniform}
     return [rest[place] for place in sorted(places)]
 
 

@@ -34,7 +34,7 @@ from searchers.solver.probes import (
 )
 from searchers.solver.surrogate import Belief, Curves, Surrogate
 from searchers.solver.tables import places_of
-from searchers.uniform import uniform_widths
+from searchers.uniform import filled_uniform, uniform_widths
 
 Objective = Literal["sum", "minimax"]
 Widths = tuple[int, ...]
@@ -111,7 +111,7 @@ class Solver(Searcher):
         if self._asked < self.probes:
             return self._suggest(self._probe_widths(self._planned[self._asked]), "probe")
         if self._counted == 0 and not self._told:
-            return self._issue(tuple(uniform_widths(self.problem).tolist()))
+            return self._issue(filled_uniform(self.problem))
         if self._probes_told < self.probes:
             return Wait()
         return self._issue(self._next())
