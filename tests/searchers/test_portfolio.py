@@ -11,7 +11,7 @@ from searchers import Done, Group, Outcome, Problem, ProblemError, Suggestion, W
 from searchers.portfolio import SHARES, Portfolio
 from searchers.solver import Solver
 from searchers.testing import run, sample_problem, sample_score
-from searchers.uniform import uniform_widths
+from searchers.uniform import filled_uniform, uniform_widths
 
 
 def owners(portfolio: Portfolio, lookahead: int = 1) -> list[tuple[Suggestion, set[int]]]:
@@ -62,7 +62,7 @@ def test_the_others_do_not_wait_for_the_solvers_probes() -> None:
         asked.append(said)
     trials = [said.widths for said in asked if said.purpose == "candidate"]
     assert isinstance(said, Wait)
-    assert trials[0] == tuple(uniform_widths(problem).tolist())
+    assert trials[0] == filled_uniform(problem)
     # The threshold's and one of LeGR's or TPE's; what is pending is told to all who proposed it.
     assert len(trials) >= 3
     assert len(set(trials)) == len(trials)

@@ -14,7 +14,7 @@ from searchers.solver.probes import sensitivities
 from searchers.solver.program import minimise
 from searchers.solver.tables import TableSum, expand, places_of
 from searchers.testing import run, sample_problem, sample_score
-from searchers.uniform import uniform_widths
+from searchers.uniform import filled_uniform, uniform_widths
 
 
 def probed(problem: Problem, seed: int = 0, **options: object) -> Solver:
@@ -40,13 +40,13 @@ def test_probes_come_first_and_are_no_trials() -> None:
     assert changed == {0: 3, 1: 3, 2: 3, 3: 3}
 
 
-def test_the_first_trial_is_uniform_and_the_second_waits_for_every_probe() -> None:
+def test_the_first_trial_is_the_filled_uniform_one_and_the_second_waits_for_every_probe() -> None:
     problem = sample_problem(groups=4, trials=6)
     solver, score = Solver(problem), additive_score(problem)
     probes = [solver.ask() for _ in range(solver.probes)]
     first = solver.ask()
     assert isinstance(first, Suggestion)
-    assert first.widths == tuple(uniform_widths(problem).tolist())
+    assert first.widths == filled_uniform(problem)
     for said in probes:
         assert isinstance(solver.ask(), Wait)
         solver.tell(said.id, score(said))
