@@ -19,7 +19,7 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
-from searchers.projection import legal
+from searchers.projection import within_budget
 from searchers.ranking import Ranking, norms_of, threshold
 from searchers.restoring import stored
 from searchers.seen import Seen
@@ -92,7 +92,9 @@ class LeGR(Searcher):
         # The original's int(0.1 L) changes nothing below 10 layers.
         self._changes = max(1, int(mutated * len(problem.groups)))
         self._spread = np.array([norms.std() for norms in norms_of(problem.groups)])
-        self._first = [_Genome(np.ones(len(w)), _cuts(problem, w)) for w in legal(problem, first)]
+        self._first = [
+            _Genome(np.ones(len(w)), _cuts(problem, w)) for w in within_budget(problem, first)
+        ]
         self._members: list[_Genome] = []
         self._asked_genomes: dict[int, _Genome] = {}
         self._best: _Genome | None = None

@@ -165,7 +165,7 @@ def widen(problem: Problem, widths: npt.ArrayLike, limit: float = 1.0) -> tuple[
     return _row(fill_up(problem, proportional, problem.full, limit))
 
 
-def legal(problem: Problem, schedules: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+def within_budget(problem: Problem, schedules: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
     """Schedules to begin with, as they are where they are within budget, else projected to it.
 
     Args:

@@ -24,7 +24,7 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
-from searchers.projection import legal, project
+from searchers.projection import project, within_budget
 from searchers.restoring import stored
 from searchers.seen import Seen
 from searchers.uniform import uniform_widths
@@ -74,7 +74,7 @@ class TPE(Searcher):
         self._startup = min(10, max(1, problem.trials // 4)) if startup is None else startup
         if self._startup < 1:
             raise SearcherError(f"tpe: startup must be at least 1, got {startup}")
-        begins = [*legal(problem, first), tuple(uniform_widths(problem).tolist())]
+        begins = [*within_budget(problem, first), tuple(uniform_widths(problem).tolist())]
         self._first = list(dict.fromkeys(begins))
         self._parameter = _parameters(problem)
         self._space = _space(problem, self._parameter)

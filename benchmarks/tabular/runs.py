@@ -39,8 +39,8 @@ def curves(cases: Sequence[Case], workers: int) -> list[FloatArray]:
 def curve(case: Case) -> FloatArray:
     """Regret of the best candidate so far: 0 at the optimum, 1 at the uniform schedule.
 
-    A searcher that is done before its trials are spent keeps its regret; before the first candidate
-    within budget it is that of the unpruned network's floor, which no one would export: infinite.
+    Infinite before the first candidate within budget. A searcher that is done before its trials are
+    spent keeps its regret.
     """
     landscape = _landscape(case.network)
     name, _, warm_start = case.searcher.partition("+")

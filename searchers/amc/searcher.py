@@ -20,7 +20,7 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
-from searchers.projection import legal
+from searchers.projection import within_budget
 from searchers.restoring import stored
 from searchers.seen import Seen
 
@@ -96,7 +96,7 @@ class AMC(Searcher):
         if self._warmup < 1:
             raise SearcherError(f"amc: warmup must be at least 1, got {warmup}")
         self._reward_rule, self._full_cost = reward, full_cost
-        self._first = legal(problem, first)
+        self._first = within_budget(problem, first)
         self._walk = Walk(problem, lower_bound, original_rounding)
         self._agent = Agent(self._rng(_WEIGHTS))
         self._replay = Replay(self._warmup * len(problem.groups))

@@ -124,7 +124,7 @@ class Solver(Searcher):
         """
         if self._probes_told < min(self._asked, self.probes):
             raise MisuseError("the solver's probes are still pending: tell them first")
-        return self._solved(self._coefficients())
+        return self._minimised(self._coefficients(), exactly=True)
 
     def expected(self, schedules: Sequence[Widths]) -> FloatArray:
         """Losses of legal schedules [N, G] by the model as it stands; [N].
@@ -170,27 +170,23 @@ class Solver(Searcher):
         """The model's minimum, minima of two samples of it, and a schedule near the best ones."""
         turn = (self._counted - 1) % _ROUND
         if turn == 0 or self._answer is None:
-            self._answer = self._solved(self._coefficients())
+            self._answer = self._minimised(self._coefficients(), exactly=True)
             if self._answer not in self._seen:
                 return self._answer
         if turn < _ROUND - 1:
             for attempt in range(_ATTEMPTS):
-                widths = self._sketched(self._coefficients(self._rng(self._asked, attempt)))
+                drawn = self._coefficients(self._rng(self._asked, attempt))
+                widths = self._minimised(drawn, exactly=False)
                 if widths not in self._seen:
                     return widths
         return self._near()
 
-    def _solved(self, coefficients: FloatArray) -> Widths:
+    def _minimised(self, coefficients: FloatArray, *, exactly: bool) -> Widths:
+        """The schedule within budget that minimises the model, with proof or in a moment."""
         table = self._model().table(coefficients)
         if self._objective == "minimax":
             return least_worst(self.problem, table)
-        return self._bounds.solve(table)[0]
-
-    def _sketched(self, coefficients: FloatArray) -> Widths:
-        table = self._model().table(coefficients)
-        if self._objective == "minimax":
-            return least_worst(self.problem, table)
-        return self._bounds.sketch(table)
+        return self._bounds.solve(table)[0] if exactly else self._bounds.sketch(table)
 
     def _near(self) -> Widths:
         """The best of many changes to the answer and the best told, by a sample of the model."""
@@ -245,14 +241,13 @@ class Solver(Searcher):
         return self._surrogate
 
     def _observe(self, suggestion: Suggestion, outcome: Outcome) -> None:
-        failed = outcome.failed or outcome.loss is None
-        if suggestion.purpose == "probe":
-            self._probes_told += 1
-            self._surrogate, self._belief = None, None  # an early answer was of fewer probes
-            if not failed:
-                self._probed[self._planned[suggestion.id]] = float(outcome.loss or 0.0)
-        elif not failed:
-            self._told.append((suggestion.widths, float(outcome.loss or 0.0)))
+        if suggestion.purpose != "probe":
+            self._learn(suggestion.widths, outcome)
+            return
+        self._probes_told += 1
+        self._surrogate, self._belief = None, None  # an early answer was of fewer probes
+        if outcome.loss is not None and not outcome.failed:
+            self._probed[self._planned[suggestion.id]] = float(outcome.loss)
 
     def _dump(self) -> tuple[Mapping[str, object], Arrays]:
         groups = len(self.problem.groups)
