@@ -19,10 +19,10 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
-from searchers.projection import within_budget
 from searchers.ranking import Ranking, norms_of, threshold
 from searchers.restoring import stored
 from searchers.seen import Seen
+from searchers.uniform import beginnings
 
 _ATTEMPTS = 10
 
@@ -52,9 +52,10 @@ class LeGR(Searcher):
         >>> bool(looser.feasible(searcher.ranking().widths(looser))[0])
         True
 
-    The first member is the identity (alpha 1, kappa 0), then come random members, then mutations
-    of tournament winners; the oldest member makes room. :meth:`ranking` gives the best map found,
-    which answers any other budget without training.
+    The first member reproduces the uniform schedule, widened to the budget; the second is the
+    identity (alpha 1, kappa 0). Then come random members, then mutations of tournament winners; the
+    oldest member makes room. :meth:`ranking` gives the best map found, which answers any other
+    budget without training.
 
     Args:
         problem: every group needs ``unit_norms``.
@@ -62,14 +63,15 @@ class LeGR(Searcher):
         population: size; by default min(64, trials / 4).
         tournament: members drawn with replacement, the fittest of which is the parent.
         mutated: fraction of the groups that a mutation changes.
-        first: schedules to begin with, as members that rank filters so; one that leaves room in
-            the budget is widened as far as its ranking goes.
+        first: schedules to begin with before those, as members that rank filters so; one that
+            leaves room in the budget is widened as far as its ranking goes.
 
     Raises:
         ProblemError: a group has no unit_norms.
     """
 
     name = "legr"
+    version = 2
 
     def __init__(
         self,
@@ -93,7 +95,7 @@ class LeGR(Searcher):
         self._changes = max(1, int(mutated * len(problem.groups)))
         self._spread = np.array([norms.std() for norms in norms_of(problem.groups)])
         self._first = [
-            _Genome(np.ones(len(w)), _cuts(problem, w)) for w in within_budget(problem, first)
+            _Genome(np.ones(len(w)), _cuts(problem, w)) for w in beginnings(problem, first)
         ]
         self._members: list[_Genome] = []
         self._asked_genomes: dict[int, _Genome] = {}
@@ -122,7 +124,7 @@ class LeGR(Searcher):
         return self._suggest(widths)
 
     def _draw(self, attempt: int) -> _Genome:
-        """The identity, a random member or a mutation; a later attempt never returns the former."""
+        """One to begin with, a random member or a mutation; the former are drawn once."""
         rng = self._rng(self._asked, attempt)
         groups = len(self.problem.groups)
         if self._asked < len(self._first) and attempt == 0:

@@ -24,10 +24,10 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
-from searchers.projection import project, within_budget
+from searchers.projection import project
 from searchers.restoring import stored
 from searchers.seen import Seen
-from searchers.uniform import uniform_widths
+from searchers.uniform import beginnings
 
 _ATTEMPTS = 3
 _MOST_PARAMETERS = 30
@@ -47,11 +47,11 @@ class TPE(Searcher):
         >>> while not isinstance(suggestion := searcher.ask(), Done):
         ...     searcher.tell(suggestion.id, score(suggestion))
 
-    The first trial is the uniform schedule. Each later sample is projected to the nearest feasible
-    schedule, and Optuna is told the keep ratios that were really evaluated. Each ask draws from a
-    sampler seeded by (seed, ask), and leaves no running trial behind, so a study kept between asks
-    and one rebuilt from the told history propose the same. Groups that cost little share a
-    parameter where there are more than 30. Meant for up to 2,000 trials.
+    The first trial is the uniform schedule, widened to the budget. Each later sample is projected
+    to the nearest feasible schedule, and Optuna is told the keep ratios that were really evaluated.
+    Each ask draws from a sampler seeded by (seed, ask), and leaves no running trial behind, so a
+    study kept between asks and one rebuilt from the told history propose the same. Groups that
+    cost little share a parameter where there are more than 30. Meant for up to 2,000 trials.
 
     Args:
         problem: the search space, its cost and its budget.
@@ -61,6 +61,7 @@ class TPE(Searcher):
     """
 
     name = "tpe"
+    version = 2
 
     def __init__(
         self,
@@ -74,8 +75,7 @@ class TPE(Searcher):
         self._startup = min(10, max(1, problem.trials // 4)) if startup is None else startup
         if self._startup < 1:
             raise SearcherError(f"tpe: startup must be at least 1, got {startup}")
-        begins = [*within_budget(problem, first), tuple(uniform_widths(problem).tolist())]
-        self._first = list(dict.fromkeys(begins))
+        self._first = beginnings(problem, first)
         self._parameter = _parameters(problem)
         self._space = _space(problem, self._parameter)
         self._told_widths: list[tuple[int, ...]] = []

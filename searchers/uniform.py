@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from searchers.base import Arrays, Searcher
 from searchers.contract import Done, IntArray, Outcome, Problem, Suggestion, Wait
-from searchers.projection import first_within, widen
+from searchers.projection import first_within, widen, within_budget
 
 
 class Uniform(Searcher):
@@ -67,3 +67,11 @@ def filled_uniform(problem: Problem) -> tuple[int, ...]:
     Legal widths are coarse: one keep ratio for all can leave a good part of the budget unused.
     """
     return widen(problem, uniform_widths(problem))
+
+
+def beginnings(problem: Problem, first: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Given schedules that are within budget, then the filled uniform one; each once.
+
+    A search that begins with it never ends below the simplest baseline.
+    """
+    return list(dict.fromkeys([*within_budget(problem, first), filled_uniform(problem)]))

@@ -20,9 +20,9 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
-from searchers.projection import within_budget
 from searchers.restoring import stored
 from searchers.seen import Seen
+from searchers.uniform import beginnings
 
 Reward = Literal["accuracy", "accuracy-flops"]
 
@@ -47,9 +47,10 @@ class AMC(Searcher):
         >>> while not isinstance(suggestion := searcher.ask(), Done):
         ...     searcher.tell(suggestion.id, score(suggestion))
 
-    The first episodes act uniformly at random; the later ones follow the actor with noise that
-    fades. Every action is clipped so that the budget stays within reach. Torch runs in one thread
-    here and the caller's setting is put back, so its thread count changes no proposal.
+    The first episode is the uniform schedule, widened to the budget, as a walk; the next ones act
+    uniformly at random; the later ones follow the actor with noise that fades. Every action is
+    clipped so that the budget stays within reach. Torch runs in one thread here and the caller's
+    setting is put back, so its thread count changes no proposal.
 
     Args:
         problem: every group needs ``traits``.
@@ -60,7 +61,7 @@ class AMC(Searcher):
         warmup: random episodes; by default min(100, trials / 4).
         full_cost: cost of the unpruned network in the unit whose logarithm ``accuracy-flops``
             takes; must be large enough for every schedule to cost more than one unit.
-        first: schedules that the first episodes take, whatever the agent would do.
+        first: schedules that the first episodes take before that, whatever the agent would do.
         original_rounding: round as the authors' program does, which may overshoot the budget: for
             comparison with its numbers alone.
 
@@ -69,6 +70,7 @@ class AMC(Searcher):
     """
 
     name = "amc"
+    version = 2
 
     def __init__(
         self,
@@ -96,7 +98,7 @@ class AMC(Searcher):
         if self._warmup < 1:
             raise SearcherError(f"amc: warmup must be at least 1, got {warmup}")
         self._reward_rule, self._full_cost = reward, full_cost
-        self._first = within_budget(problem, first)
+        self._first = beginnings(problem, first)
         self._walk = Walk(problem, lower_bound, original_rounding)
         self._agent = Agent(self._rng(_WEIGHTS))
         self._replay = Replay(self._warmup * len(problem.groups))

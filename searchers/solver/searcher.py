@@ -74,6 +74,7 @@ class Solver(Searcher):
     """
 
     name = "solver"
+    version = 2
 
     def __init__(
         self,

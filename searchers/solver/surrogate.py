@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 from scipy.linalg import cho_solve, cholesky
 
 from searchers.contract import FloatArray, Group, IntArray
 from searchers.solver.tables import Pair, TableSum
 
+BoolArray = npt.NDArray[np.bool_]
 Curves = tuple[FloatArray, ...]
 """Damage of every choice of each group, 0 at full width; G arrays [C_g]."""
 
@@ -30,6 +32,8 @@ _JOINT = (0.0, 0.5, 1.5)
 _NOISE = (0.02, 0.1, 0.3)
 _GLOBAL = 3.0
 """Of the constant and of the measures' weights: hardly a penalty."""
+_NONE = 1e-12
+"""Of what is left out."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +113,15 @@ class Surrogate:
             columns.append(joint[:, None])
         return np.concatenate(columns, axis=1)
 
-    def prior(self) -> FloatArray:
-        """Mean of the coefficients before anything is told: all measures alike; [D]."""
+    def prior(self, taken: BoolArray | None = None) -> FloatArray:
+        """Mean of the coefficients before anything is told: all measures alike; [D].
+
+        Args:
+            taken: which measures count, [M]; all without it.
+        """
+        taken = np.ones(len(self._measures), dtype=bool) if taken is None else taken
         mean = np.zeros(self.size)
-        mean[1 : 1 + len(self._measures)] = 1.0 / len(self._measures)
+        mean[1 : 1 + len(taken)] = taken / taken.sum()
         return mean
 
     def draw_prior(self, rng: np.random.Generator) -> FloatArray:
@@ -123,23 +132,36 @@ class Surrogate:
         return drawn
 
     def fit(self, places: IntArray, values: FloatArray) -> Belief:
-        """The posterior of the largest evidence.
+        """The posterior of the largest evidence, without measures that would be worth damage.
+
+        Two measures that rise together are easily told apart wrongly: the one gets a large weight
+        and the other a negative one, and both are wrong beyond what was told. So the most negative
+        is left out until none is (as non-negative least squares does).
 
         Args:
             places: told schedules, [N, G].
             values: their transformed losses in units of their spread, [N].
         """
         features = self.features(places)
-        beliefs = [
-            self._posterior(features, values, own, joint * own, noise)
-            for own, joint, noise in product(_OWN, _JOINT, _NOISE)
-        ]
-        return max(beliefs, key=lambda belief: belief.evidence)
+        taken = np.ones(len(self._measures), dtype=bool)
+        while True:
+            beliefs = [
+                self._posterior(features, values, taken, own, joint * own, noise)
+                for own, joint, noise in product(_OWN, _JOINT, _NOISE)
+            ]
+            best = max(beliefs, key=lambda belief: belief.evidence)
+            weights = np.where(taken, best.mean()[1 : 1 + len(taken)], np.inf)
+            if weights.min() >= 0.0 or taken.sum() == 1:
+                return best
+            taken[weights.argmin()] = False
 
     def table(self, coefficients: FloatArray) -> TableSum:
-        """The prediction as a sum of tables; narrowing one group never helps by itself."""
+        """The prediction as a sum of tables; narrowing one group never helps by itself.
+
+        No measure counts as worth damage, not in a sample either.
+        """
         measures = len(self._measures)
-        weights, start = coefficients[1 : 1 + measures], 1 + measures
+        weights, start = np.maximum(coefficients[1 : 1 + measures], 0.0), 1 + measures
         singles = []
         for group, size in enumerate(self._sizes):
             steps = coefficients[start : start + size]
@@ -156,16 +178,23 @@ class Surrogate:
         return TableSum(float(coefficients[0]), tuple(singles), pairs)
 
     def _posterior(
-        self, features: FloatArray, values: FloatArray, own: float, joint: float, noise: float
+        self,
+        features: FloatArray,
+        values: FloatArray,
+        taken: BoolArray,
+        own: float,
+        joint: float,
+        noise: float,
     ) -> Belief:
         deviations = np.concatenate(
             [
-                np.full(1 + len(self._measures), _GLOBAL),
+                [_GLOBAL],
+                np.where(taken, _GLOBAL, _NONE),
                 *(own * np.sqrt(steps) for steps in self._steps),
-                np.full(len(self._pairs), max(joint, 1e-12)),
+                np.full(len(self._pairs), max(joint, _NONE)),
             ]
         )
-        prior = self.prior()
+        prior = self.prior(taken)
         scaled = features * deviations
         covariance = scaled @ scaled.T + noise**2 * np.eye(len(values))
         lower = cholesky(covariance, lower=True)

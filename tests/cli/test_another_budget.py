@@ -143,12 +143,16 @@ def test_the_solver_learns_from_the_old_job_and_no_probe_is_scored_twice(
     assert [loss for _, loss in start["known"]] == scores
     trials = [row for row in _rows(copied, second["job"]) if row["purpose"] != "probe"]
     expected = composition.Origin.open(first["job"], str(copied.db)).answer("45%", _say_nothing)
-    assert trials[0]["widths"] == _of_the_solver(expected)
+    begun, offered = trials[0]["widths"], _of_the_solver(expected)
+    # On some machines' tables the model's minimum was tried before: then it goes on to another.
+    tried = [row["widths"] for row in _rows(copied, first["job"]) if row["purpose"] != "probe"]
+    assert [begun] == offered or (not offered and begun not in tried)
 
 
-def _of_the_solver(shown: dict[str, Any]) -> dict[str, int]:
+def _of_the_solver(shown: dict[str, Any]) -> list[dict[str, int]]:
+    """The schedule of its model, unless a trial is offered that has the same widths."""
     offers = [shown, *shown["alternatives"]]
-    return dict(next(o["schedule"] for o in offers if o["origin"] == "the solver's model"))
+    return [dict(o["schedule"]) for o in offers if o["origin"] == "the solver's model"]
 
 
 def _say_nothing(_kind: str, _payload: dict[str, Any]) -> None:

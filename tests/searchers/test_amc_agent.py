@@ -9,6 +9,7 @@ from searchers.amc.ddpg import Agent
 from searchers.amc.replay import Episode, Replay
 from searchers.amc.walk import FEATURES
 from searchers.testing import run, sample_problem, sample_score
+from searchers.uniform import filled_uniform
 
 
 def test_thread_count_changes_no_proposal_and_is_put_back() -> None:
@@ -23,6 +24,11 @@ def test_thread_count_changes_no_proposal_and_is_put_back() -> None:
     finally:
         torch.set_num_threads(before)
     assert asked[0] == asked[1]
+
+
+def test_the_first_episode_is_the_uniform_schedule_widened_to_the_budget() -> None:
+    problem = sample_problem(trials=12)
+    assert AMC(problem, seed=3).ask().widths == filled_uniform(problem)
 
 
 def test_torchs_global_generator_is_neither_read_nor_moved() -> None:

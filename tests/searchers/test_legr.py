@@ -8,6 +8,7 @@ import pytest
 from searchers import Done, Group, LeGR, MisuseError, Problem, ProblemError, SearcherError
 from searchers.ranking import threshold
 from searchers.testing import run, sample_problem, sample_score
+from searchers.uniform import filled_uniform
 
 
 def test_first_members_are_not_copies_of_each_other() -> None:
@@ -17,14 +18,17 @@ def test_first_members_are_not_copies_of_each_other() -> None:
     members = [searcher.ask() for _ in range(64)]
     assert len({member.widths for member in members}) > 55
     genomes = searcher.state().arrays["asked_genomes"]
-    assert len(np.unique(genomes[:, :8], axis=0)) == 64
-    assert np.unique(genomes[:, 0]).size == 64
+    # The first two have the alpha of the identity.
+    assert len(np.unique(genomes[:, :8], axis=0)) == 63
+    assert len(np.unique(genomes[:, 8:16], axis=0)) == 64
+    assert np.unique(genomes[:, 0]).size == 63
 
 
-def test_first_member_is_the_identity() -> None:
+def test_first_come_the_uniform_schedule_and_the_identity() -> None:
     problem = sample_problem(groups=5)
-    first = LeGR(problem, seed=9).ask()
-    assert first.widths == threshold(problem, np.ones(5), np.zeros(5))
+    searcher = LeGR(problem, seed=9)
+    assert searcher.ask().widths == filled_uniform(problem)
+    assert searcher.ask().widths == threshold(problem, np.ones(5), np.zeros(5))
 
 
 def test_filters_of_the_lowest_score_go_first() -> None:

@@ -29,8 +29,8 @@ def common(state: SearcherState, **changes: object) -> SearcherState:
 
 
 def test_a_newer_version_is_said_to_be_newer_and_what_to_do(state: SearcherState) -> None:
-    said = refusal(replace(state, version=2))
-    assert "of version 2, newer than the version 1" in said
+    said = refusal(replace(state, version=3))
+    assert "of version 3, newer than the version 2" in said
     assert said.endswith(
         "a newer version of autoprune, or of the package that adds 'legr', wrote it; update it"
     )

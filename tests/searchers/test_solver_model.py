@@ -167,6 +167,18 @@ def test_samples_differ_most_where_nothing_was_told() -> None:
     assert np.array_equal(belief.sample(np.random.default_rng(3)), samples[0])
 
 
+def test_a_measure_that_would_be_worth_damage_is_left_out() -> None:
+    """Two measures that rise together: a little noise makes the weight of one negative."""
+    shrunk = shrinkage(PROBLEM.groups)
+    steep = tuple(curve**3 for curve in shrunk)
+    surrogate, rows = Surrogate(PROBLEM.groups, [shrunk, steep], []), schedules(30, 0)
+    places = places_of(PROBLEM.groups, rows)
+    values = standardised(surrogate.features(places)[:, 1:3] @ [2.0, -0.7])
+    weights = surrogate.fit(places, values).mean()[1:3]
+    assert weights[0] > 0.0
+    assert weights[1] == pytest.approx(0.0, abs=1e-9)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_narrowing_one_group_alone_never_helps_in_its_table(seed: int) -> None:
     """Whatever the coefficients; where they agree, the table says what the features say."""

@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from searchers import TPE, Outcome, SearcherError, make
 from searchers.testing import run, sample_problem, sample_score
+from searchers.uniform import filled_uniform
 
 
 def test_a_kept_study_proposes_what_a_rebuilt_one_does() -> None:
@@ -59,9 +60,9 @@ def test_cheap_groups_share_parameters_beyond_thirty() -> None:
     assert all(problem.feasible(suggestion.widths)[0] for suggestion, _ in told)
 
 
-def test_the_first_trial_is_the_uniform_schedule() -> None:
+def test_the_first_trial_is_the_uniform_schedule_widened_to_the_budget() -> None:
     problem = sample_problem(trials=8)
-    assert TPE(problem, seed=4).ask().widths == make("uniform", problem).ask().widths
+    assert TPE(problem, seed=4).ask().widths == filled_uniform(problem)
 
 
 def test_thirty_groups_have_a_parameter_each() -> None:

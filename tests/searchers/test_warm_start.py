@@ -22,7 +22,7 @@ from searchers.projection import project, widen
 from searchers.ranking import threshold
 from searchers.solver import Solver
 from searchers.testing import run, sample_problem, sample_score
-from searchers.uniform import uniform_widths
+from searchers.uniform import filled_uniform, uniform_widths
 
 TAKERS = ["amc", "legr", "tpe"]
 
@@ -95,11 +95,11 @@ def test_options_reach_the_searcher_and_wrong_ones_are_refused_before_any_probe(
 
 def test_further_schedules_to_begin_with_come_after_the_answer() -> None:
     problem = sample_problem(groups=4, trials=10)
-    second = project(problem, problem.full)
+    second = project(problem, [4, 60, 8, 30])
     searcher = make("tpe", problem, warm_start="solver", first=[second])
     told = run(searcher, additive_score(problem))
     trials = [said.widths for said, _ in told if said.purpose == "candidate"]
-    assert trials[:3] == [solved(problem), second, tuple(uniform_widths(problem).tolist())]
+    assert trials[:3] == [solved(problem), second, filled_uniform(problem)]
 
 
 @pytest.mark.parametrize("staircase", [False, True])
