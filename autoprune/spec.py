@@ -22,7 +22,12 @@ from autoprune.errors import InputError
 DEFAULT_MODEL = "autoprune:digits_cnn"
 DEFAULT_DATA = "digits"
 Direction = Literal["minimize", "maximize"]
-_DIRECTIONS: dict[str, Direction] = {"loss": "minimize", "accuracy": "maximize"}
+METRICS: dict[str, Direction] = {
+    "loss": "minimize",
+    "calibrated-loss": "minimize",
+    "accuracy": "maximize",
+}
+"""Those that need no function of the user's, and which way they are better."""
 IN_MEMORY = "<in memory>"
 """What a spec names a model or dataset that came as a Python object."""
 
@@ -63,6 +68,7 @@ class FidelitySpec(_Strict):
     learning_rate: float = Field(0.01, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0)
+    reconstruction_batches: int = Field(8, ge=0)
     recalibration_batches: int = Field(20, ge=0)
     validation_images: int = Field(0, ge=0)
     teacher: float = Field(0.5, ge=0, le=1)
@@ -80,7 +86,7 @@ class MetricSpec(_Strict):
 
     @model_validator(mode="after")
     def _not_turned_round(self) -> Self:
-        known = _DIRECTIONS.get(self.name)
+        known = METRICS.get(self.name)
         if known is not None and self.direction not in (None, known):
             raise ValueError(f"the better {self.name} is known: {known}; leave the direction out")
         return self
@@ -90,12 +96,12 @@ class MetricSpec(_Strict):
         """The direction, said or known."""
         if self.direction is not None:
             return self.direction
-        if self.name not in _DIRECTIONS:
+        if self.name not in METRICS:
             raise InputError(
                 f"metric {self.name!r}: say which scores are better, with --maximize or --minimize "
                 "(direction: maximize in a job file)"
             )
-        return _DIRECTIONS[self.name]
+        return METRICS[self.name]
 
 
 class JobSpec(_Strict):

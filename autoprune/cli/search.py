@@ -110,7 +110,8 @@ def search(
         Float, _option("--min-keep", help="Smallest keep ratio of a group.")
     ] = None,
     metric: Annotated[
-        Text, _option("--metric", help="loss, accuracy or package.module:function.")
+        Text,
+        _option("--metric", help="loss, calibrated-loss, accuracy or package.module:function."),
     ] = None,
     maximize: Annotated[
         bool | None, _option("--maximize/--minimize", help="Direction of the metric.")

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from autoprune.errors import AutopruneError
 
-EVALUATION_VERSION = 1
+EVALUATION_VERSION = 2
 """Raised whenever the same request would score differently: it is part of an evaluation's key."""
 
 PROBE_VERSION = 1
@@ -23,6 +23,8 @@ class Fidelity:
         steps: SGD steps of the short finetune; 0 scores right after recalibration.
         batch_size: images per step, and per recalibration batch.
         learning_rate, momentum, weight_decay: of SGD (cosine decay to 0 over the steps).
+        reconstruction_batches: batches on which consumers of pruned channels are fitted to those
+            kept, before the finetune; 0 is off.
         recalibration_batches: batches for the cumulative average of BN statistics.
         validation_images: how many of the validation split; 0 means all.
         teacher: weight in [0, 1] of the distillation loss from the unpruned network; 0 is off.
@@ -33,6 +35,7 @@ class Fidelity:
     learning_rate: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    reconstruction_batches: int = 8
     recalibration_batches: int = 20
     validation_images: int = 0
     teacher: float = 0.5
@@ -59,7 +62,11 @@ class Probe:
 
 @dataclass(frozen=True)
 class Metric:
-    """What trials are ranked by."""
+    """What trials are ranked by.
+
+    ``loss`` is the mean cross-entropy, ``calibrated-loss`` the same with the logits divided by the
+    temperature that is best for it.
+    """
 
     name: str = "loss"
     direction: Literal["minimize", "maximize"] = "minimize"

@@ -1,13 +1,11 @@
-"""Scores schedules of one network: slice, finetune shortly, recalibrate, validate; or probe."""
+"""Scores schedules: slice, reconstruct, finetune shortly, recalibrate, validate; or probe."""
 
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections.abc import Mapping
 
-import torch
 from torch import nn
 
 from autoprune.data.dataset import Dataset
@@ -25,13 +23,15 @@ from autoprune.evaluation.contract import (
 from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.finetune import short_finetune
 from autoprune.evaluation.losses import DivergedError
+from autoprune.evaluation.moments import measure_moments
 from autoprune.evaluation.probing import Prober
 from autoprune.evaluation.recalibration import recalibrate
 from autoprune.evaluation.scoring import Scores, find_metric, score
 from autoprune.evaluation.teacher import Teacher
 from autoprune.pruning.criteria import choose_units
+from autoprune.pruning.reconstruction import Moments, reconstruct
 from autoprune.pruning.space import Kept, SearchSpace
-from autoprune.pruning.surgery import expand, prune
+from autoprune.pruning.surgery import State, expand, fit, prune
 
 
 class NetworkEvaluator:
@@ -67,6 +67,7 @@ class NetworkEvaluator:
         self._metric = metric
         self._seed = seed
         self._teacher = Teacher(channels_last(copy.deepcopy(self._base)))
+        self._moments: dict[tuple[bytes | None, int, int], Moments] = {}
         self._prober = Prober(self._base, space, dataset, criterion=criterion, metric=metric)
 
     def evaluate(self, request: EvaluationRequest) -> EvaluationResult:
@@ -93,14 +94,14 @@ class NetworkEvaluator:
         if isinstance(fidelity, Probe):
             return _finite(self._prober.score(request.widths, fidelity)), None
         self._prober.forget()  # a trial needs the memory
-        model, kept = self._prune(request)
+        model, kept = self._prune(request, fidelity)
         self._fit(model, fidelity)
         limit = fidelity.validation_images
         scores = _finite(score(model, self._dataset, self._metric, limit=limit))
         return scores, pack(model.state_dict(), kept) if request.want_weights else None
 
-    def _prune(self, request: EvaluationRequest) -> tuple[nn.Module, Kept]:
-        state: Mapping[str, torch.Tensor] = self._state
+    def _prune(self, request: EvaluationRequest, fidelity: Fidelity) -> tuple[nn.Module, Kept]:
+        state: State = self._state
         parent: Kept | None = None
         if request.start is not None:
             state, parent, _ = unpack(request.start)
@@ -108,8 +109,25 @@ class NetworkEvaluator:
                 state = expand(state, self._state, self._space, parent)
         # Refuses widths above the parent's: a start may only be pruned further.
         kept = choose_units(self._criterion, state, self._space, request.widths, within=parent)
+        if batches := fidelity.reconstruction_batches:
+            key = request.start, batches, fidelity.batch_size
+            state = reconstruct(state, self._space, kept, self._measured(key, state, fidelity))
         model = prune(self._base, self._space, kept, state)
         return channels_last(model), kept
+
+    def _measured(
+        self, key: tuple[bytes | None, int, int], state: State, fidelity: Fidelity
+    ) -> Moments:
+        """Second moments with these weights, which the key names; kept for the next candidate."""
+        if key not in self._moments:
+            batches = TrainingBatches(
+                self._dataset, fidelity.batch_size, self._seed, "reconstruction"
+            ).first(fidelity.reconstruction_batches)
+            model = channels_last(fit(self._base, state))
+            of_the_base = {key: m for key, m in self._moments.items() if key[0] is None}
+            measured = measure_moments(model, self._space, batches)
+            self._moments = {**of_the_base, key: measured}  # those of one parent at most
+        return self._moments[key]
 
     def _fit(self, model: nn.Module, fidelity: Fidelity) -> None:
         """Finetune, then recalibrate once.

@@ -9,6 +9,7 @@ import numpy as np
 
 from autoprune.evaluation.contract import Metric
 from autoprune.jobs.keys import hash_of
+from autoprune.spec import METRICS
 from autoprune.trials.records import Checkpoint, TrialRecord
 from searchers.base import Searcher
 from searchers.contract import Outcome, SearcherState
@@ -22,7 +23,7 @@ def outcome_of(trial: TrialRecord, metric: Metric) -> Outcome:
     if result is None or result.score is None:
         return Outcome(None)
     # Searchers that prefer accuracy must not be led past a metric of the user's own.
-    accuracy = result.accuracy if metric.name in ("loss", "accuracy") else None
+    accuracy = result.accuracy if metric.name in METRICS else None
     return Outcome(metric.as_loss(result.score), accuracy)
 
 

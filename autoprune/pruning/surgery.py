@@ -86,6 +86,17 @@ def prune(
     return fit(model, slice_state(base, space, kept), share=True)
 
 
+def lost_inputs(space: SearchSpace, kept: Kept) -> dict[str, torch.Tensor]:
+    """Positions along the second dimension that weights stop reading; weight -> [m], unordered."""
+    lost: dict[str, list[torch.Tensor]] = defaultdict(list)
+    for group in space.groups:
+        removed = _removed(group, kept)
+        for place in group.slices:
+            if place.role == "input" and place.dim == 1 and len(removed):
+                lost[place.tensor].append(place.index[removed].reshape(-1))
+    return {name: torch.cat(positions) for name, positions in lost.items()}
+
+
 def _cuts(space: SearchSpace, kept: Kept) -> dict[str, _Cut]:
     cuts: dict[str, _Cut] = defaultdict(_Cut)
     for group in space.groups:

@@ -25,7 +25,7 @@ from autoprune.evaluation.scoring import validate
 
 HALF = {"conv1": 4, "conv2": 8}
 FULL = {"conv1": 8, "conv2": 16}
-UNTOUCHED = Fidelity(steps=0, recalibration_batches=0)
+UNTOUCHED = Fidelity(steps=0, reconstruction_batches=0, recalibration_batches=0)
 
 
 def make(network, space, digits, *, metric=Metric(), seed=11) -> NetworkEvaluator:  # noqa: B008
@@ -60,6 +60,29 @@ def test_recalibration_and_finetuning_each_improve_a_pruned_network(evaluator):
     )
     assert finetuned.loss < recalibrated.loss < raw.loss
     assert finetuned.accuracy > raw.accuracy + 0.1
+
+
+def test_reconstruction_improves_a_pruned_network_before_any_step(evaluator):
+    def accuracy(batches, widths=HALF):
+        fidelity = Fidelity(steps=0, reconstruction_batches=batches, recalibration_batches=10)
+        return evaluator.evaluate(EvaluationRequest(widths, fidelity)).accuracy
+
+    assert accuracy(8) > accuracy(0) + 0.05
+    assert accuracy(8, FULL) == accuracy(0, FULL)
+
+
+def test_a_parents_child_is_reconstructed_by_the_parents_own_moments(evaluator, network):
+    """From a parent with the base weights it is as from none."""
+    parent = evaluator.evaluate(EvaluationRequest(FULL, UNTOUCHED, want_weights=True)).weights
+    fitted = dataclasses.replace(UNTOUCHED, reconstruction_batches=4)
+    losses = {
+        evaluator.evaluate(EvaluationRequest(HALF, fitted, start=start)).loss
+        for start in (None, parent)
+    }
+    assert len(losses) == 1
+    other = pack({name: 2.0 * x for name, x in network.state_dict().items()}, None)
+    assert evaluator.evaluate(EvaluationRequest(HALF, fitted, start=other)).loss not in losses
+    assert len(evaluator._moments) == 2
 
 
 def test_statistics_are_measured_on_augmented_images_as_in_training(network, space, digits):

@@ -1,6 +1,7 @@
 """Validation is exact, leaves the network as it was, and takes the user's metric."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch.nn import functional
 
 from autoprune.errors import InputError, UnknownNameError
 from autoprune.evaluation.contract import Metric
-from autoprune.evaluation.scoring import score, validate
+from autoprune.evaluation.scoring import calibrated_loss, score, validate
 
 METRIC = """
 def worst_class(model, batches):
@@ -46,6 +47,34 @@ def test_a_limit_scores_fewer_images(digits, network):
     assert (accuracy * 7) == pytest.approx(round(accuracy * 7))
 
 
+def test_the_calibrated_loss_is_the_least_over_temperatures():
+    generator = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(300, 5, generator=generator), torch.arange(300) % 5
+    logits[torch.arange(300), labels] += 1.5
+    tried = [
+        float(functional.cross_entropy(logits / t, labels)) for t in torch.logspace(-1, 1, 500)
+    ]
+    found = calibrated_loss(logits, labels)
+    assert min(tried) - 1e-4 < found <= min(tried)
+    for factor in (0.2, 7.0):  # how sure the network is of itself does not matter
+        assert calibrated_loss(factor * logits, labels) == pytest.approx(found, rel=1e-5)
+
+
+def test_the_calibrated_loss_of_guesses_is_that_of_a_guess():
+    logits = torch.randn(300, 4, generator=torch.Generator().manual_seed(1))
+    labels = logits.argmin(1)  # worse than a guess: no temperature helps
+    assert calibrated_loss(logits, labels) == pytest.approx(math.log(4), abs=0.06)
+
+
+def test_scores_by_the_calibrated_loss_keep_the_loss_beside(digits, network):
+    scores = score(network, digits, Metric("calibrated-loss"))
+    assert (scores.loss, scores.accuracy) == validate(network, digits)
+    with torch.no_grad():
+        logits = network(digits.normalise(digits.val.images))
+    assert scores.score == pytest.approx(calibrated_loss(logits, digits.val.labels), rel=1e-5)
+    assert scores.score < scores.loss
+
+
 @pytest.mark.parametrize("name", ["loss", "accuracy"])
 def test_the_score_is_what_the_metric_names(digits, network, name):
     scores = score(network, digits, Metric(name))
@@ -60,7 +89,7 @@ def test_a_metric_of_the_users_is_called(digits, network, tmp_path):
 
 
 def test_an_unknown_metric_lists_what_there_is(digits, network):
-    with pytest.raises(UnknownNameError, match="unknown metric 'f1'; there is: accuracy, loss"):
+    with pytest.raises(UnknownNameError, match="unknown metric 'f1'; there is: accuracy, calibrated-loss, loss"):
         score(network, digits, Metric("f1"))
 
 
