@@ -78,10 +78,10 @@ class MetricSpec(_Strict):
     """What trials are ranked by.
 
     Args:
-        direction: of ``loss`` and ``accuracy`` it is known; of one's own function it must be said.
+        direction: of :data:`METRICS` it is known; of one's own function it must be said.
     """
 
-    name: str = "loss"
+    name: str = "calibrated-loss"
     direction: Direction | None = None
 
     @model_validator(mode="after")

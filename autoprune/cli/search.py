@@ -111,7 +111,7 @@ def search(
     ] = None,
     metric: Annotated[
         Text,
-        _option("--metric", help="loss, calibrated-loss, accuracy or package.module:function."),
+        _option("--metric", help="calibrated-loss, loss, accuracy or package.module:function."),
     ] = None,
     maximize: Annotated[
         bool | None, _option("--maximize/--minimize", help="Direction of the metric.")

@@ -68,7 +68,7 @@ class Metric:
     temperature that is best for it.
     """
 
-    name: str = "loss"
+    name: str = "calibrated-loss"
     direction: Literal["minimize", "maximize"] = "minimize"
 
     def as_loss(self, score: float) -> float:
