@@ -42,6 +42,8 @@ BUILT_IN: dict[str, BuiltIn] = {
     },
     "vgg16_bn": BuiltIn(Vgg16Bn, (3, 32, 32)),
 }
+_AUXILIARY = frozenset({"googlenet", "inception_v3"})
+"""Built without their auxiliary classifiers, which read channels in training alone."""
 SOURCES = ("torchvision:NAME", "timm:NAME", "package.module:factory", "path/file.py:factory")
 
 
@@ -103,7 +105,23 @@ def _torchvision_model(name: str) -> Callable[[int], nn.Module]:
     names: list[str] = models.list_models(module=models)
     if name not in names:
         raise UnknownNameError("torchvision model", name, names)
-    return lambda classes: models.get_model(name, weights=None, num_classes=classes)
+    if name not in _AUXILIARY:
+        return lambda classes: models.get_model(name, weights=None, num_classes=classes)
+
+    def without_auxiliary(classes: int) -> nn.Module:
+        model: nn.Module = models.get_model(
+            name, weights=None, num_classes=classes, aux_logits=False, init_weights=True
+        )
+        model.register_load_state_dict_pre_hook(_drop_auxiliary)  # type: ignore[no-untyped-call]
+        return model
+
+    return without_auxiliary
+
+
+def _drop_auxiliary(_model: nn.Module, state: dict[str, object], prefix: str, *_: object) -> None:
+    """Published weights hold the auxiliary classifiers too."""
+    for name in [name for name in state if name.removeprefix(prefix).lower().startswith("aux")]:
+        del state[name]
 
 
 def _timm_model(name: str) -> Callable[[int], nn.Module]:

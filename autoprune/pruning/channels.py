@@ -37,6 +37,14 @@ class Channels:
         scaled = tuple((group, multiple * factor) for group, multiple in self.multiples)
         return Channels(self.constant * factor, scaled)
 
+    def over(self, parts: int) -> Channels | None:
+        """One of so many equal parts; None where some width would not leave equal ones."""
+        counts = [self.constant, *(multiple for _, multiple in self.multiples)]
+        if any(count % parts for count in counts):
+            return None
+        shares = tuple((group, multiple // parts) for group, multiple in self.multiples)
+        return Channels(self.constant // parts, shares)
+
 
 class TensorChannels:
     """The sizes of a model's tensors as functions of the widths of a search space."""

@@ -58,6 +58,8 @@ def view(reading: Reading, node: fx.Node) -> Flow:
             return Flow(flow.channels, axis)
         if operator_name(node) in RESHAPES and count % kept == 0:
             return Flow(flow.channels.times(count // kept), axis)
+        if operator_name(node) in RESHAPES and (split := _shared(flow.channels, kept, count)):
+            return Flow(split, axis)
     return _recounted(reading, node, source, axis)
 
 
@@ -70,7 +72,14 @@ def _part(reading: Reading, node: fx.Node, source: fx.Node) -> Flow:
         axis = _without(flow.axis, int(argument(source, 1, 0)) % len(before))
     if axis is not None and after[axis] == before[flow.axis]:
         return Flow(flow.channels, axis)
+    if axis is not None and (split := _shared(flow.channels, before[flow.axis], after[axis])):
+        return Flow(split, axis)
     return _recounted(reading, node, source, axis)
+
+
+def _shared(channels: Channels, before: int, after: int) -> Channels | None:
+    """Channels cut into equal parts, as a channel shuffle and a chunk cut them."""
+    return channels.over(before // after) if after and before % after == 0 else None
 
 
 def _recounted(reading: Reading, node: fx.Node, source: fx.Node, axis: int | None) -> Flow:

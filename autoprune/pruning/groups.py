@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from fnmatch import fnmatchcase
+from itertools import count
 
 import torch
 from torch import nn
 
 from autoprune.errors import ModelError
+from autoprune.pruning.dependencies.finder import find_dependencies
+from autoprune.pruning.dependencies.grouping import Found
 from autoprune.pruning.preflight import preflight
 from autoprune.pruning.space import LeftOut, PruningGroup, SearchSpace
-from autoprune.pruning.ties import UntieableError, producers_of, resolve
-from autoprune.pruning.tracing import Trace, trace
 
 MAX_CHOICES = 16
 BLOCK = 8
@@ -27,7 +28,6 @@ def find_groups(
     divisor: int | None = None,
     min_keep: float = 0.1,
     seed: int = 0,
-    time_limit_s: float = 300.0,
 ) -> SearchSpace:
     """Groups in network order, each one checked numerically against the masked network.
 
@@ -38,20 +38,19 @@ def find_groups(
         divisor: widths are multiples of it, besides the full width; see :func:`legal_widths`.
         min_keep: smallest fraction of a group's units that may be kept.
         seed: of the pre-flight's index sets.
-        time_limit_s: for building the dependency graph, in seconds.
 
     Raises:
-        ModelError: the model cannot be traced, a pattern matches no layer, or no group is left.
+        ModelError: the model cannot be run or exported, a pattern matches no layer, or no
+            group is left.
     """
     if not 0.0 <= min_keep <= 1.0 or (divisor is not None and divisor < 1):
         raise ModelError(
             "expected min_keep in [0, 1] and a divisor of at least 1, "
             f"got min_keep={min_keep}, divisor={divisor}"
         )
-    traced = trace(model, example_input, time_limit_s)
-    _check_patterns(ignore, traced.layers)
-    found = _tied_groups(traced, ignore, divisor, min_keep)
-    space = preflight(model, example_input, found, seed=seed)
+    found = find_dependencies(model, example_input)
+    _check_patterns(ignore, [layer for each in found for layer in each.producers])
+    space = preflight(model, example_input, _chosen(found, ignore, divisor, min_keep), seed=seed)
     if not any(len(group.choices) > 1 for group in space.groups):
         reasons = "; ".join(f"{left.name}: {left.reason}" for left in space.left_out)
         raise ModelError(
@@ -87,36 +86,31 @@ def _check_patterns(ignore: Sequence[str], layers: Sequence[str]) -> None:
             )
 
 
-def _tied_groups(
-    traced: Trace, ignore: Sequence[str], divisor: int | None, min_keep: float
+def _chosen(
+    found: Sequence[Found], ignore: Sequence[str], divisor: int | None, min_keep: float
 ) -> SearchSpace:
-    groups: list[PruningGroup] = []
+    groups: dict[str, PruningGroup] = {}
     left_out: list[LeftOut] = []
-    seen: set[str] = set()
-    for layer in traced.layers:
-        if layer in seen:
+    for each in found:
+        reason = each.reason or _unwanted(each.producers, ignore)
+        if reason is not None:
+            left_out.append(LeftOut.of(each.producers, reason))
             continue
-        if not traced.follows(layer):
-            reason = "it cannot be traced: no gradient leads from the output back to it"
-            left_out.append(LeftOut.of((layer,), reason))
-            continue
-        tied = traced.tied(layer)
-        producers = {layer} | producers_of(traced, tied)
-        in_order = tuple(name for name in traced.layers if name in producers)
-        seen |= producers
-        try:
-            _check_wanted(in_order, ignore)
-            ties = resolve(traced, tied)
-        except UntieableError as error:
-            left_out.append(LeftOut.of(in_order, str(error)))
-            continue
-        choices = legal_widths(ties.units, divisor, min_keep)
-        groups.append(PruningGroup(layer, ties.units, choices, ties.slices, in_order))
-    return SearchSpace(tuple(groups), tuple(left_out))
+        choices = legal_widths(each.units, divisor, min_keep)
+        name = _unused(each.producers[0], groups)
+        groups[name] = PruningGroup(name, each.units, choices, each.slices, each.producers)
+    return SearchSpace(tuple(groups.values()), tuple(left_out))
 
 
-def _check_wanted(producers: Sequence[str], ignore: Sequence[str]) -> None:
+def _unused(name: str, taken: Container[str]) -> str:
+    """A layer's channels may be several groups; those after the first are numbered."""
+    names = (name if number == 1 else f"{name}#{number}" for number in count(1))
+    return next(each for each in names if each not in taken)
+
+
+def _unwanted(producers: Sequence[str], ignore: Sequence[str]) -> str | None:
     for pattern in ignore:
         for name in producers:
             if fnmatchcase(name, pattern):
-                raise UntieableError(f"layer {name!r} is excluded by the pattern {pattern!r}")
+                return f"layer {name!r} is excluded by the pattern {pattern!r}"
+    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from torch import nn
 
 from autoprune.errors import ModelError
 from autoprune.pruning.channels import Channels, TensorChannels
+from autoprune.pruning.exporting import export
 from autoprune.pruning.graph_reader import read_terms
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.terms import Term
@@ -68,14 +68,7 @@ def read_network(model: nn.Module, example_input: torch.Tensor, space: SearchSpa
     Raises:
         ModelError: the model cannot be exported, or computes something no rule prices.
     """
-    try:
-        program = torch.export.export(copy.deepcopy(model).eval(), (example_input,))
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        raise ModelError(
-            f"{type(model).__name__} cannot be exported ({type(error).__name__}: {reason}); its "
-            "forward must not depend on the values of its input"
-        ) from error
+    program = export(model, example_input)
     sizes = TensorChannels(space)
     terms = read_terms(model, program, sizes, space)
     parameters = tuple(

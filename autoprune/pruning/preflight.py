@@ -8,22 +8,28 @@ padded shortcut some wrong index sets run and give wrong logits.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
 from autoprune.pruning.masking import masked_state
-from autoprune.pruning.space import LeftOut, PruningGroup, SearchSpace
+from autoprune.pruning.space import Kept, LeftOut, PruningGroup, SearchSpace
 from autoprune.pruning.surgery import fit, prune
 
 TOLERANCE = 1e-4
 """Largest difference allowed, as a fraction of the largest output."""
+ROUNDS = 3
 
 
 def preflight(
     model: nn.Module, example_input: torch.Tensor, space: SearchSpace, *, seed: int = 0
 ) -> SearchSpace:
-    """``space`` without the groups that fail, each listed with its reason."""
+    """``space`` without the groups that fail, each listed with its reason.
+
+    All groups are tried at once, at random units of random legal widths; where the networks differ,
+    halves are tried, until those are found that differ by themselves.
+    """
     generator = torch.Generator().manual_seed(seed)
     inputs = example_input
     if inputs.is_floating_point():
@@ -31,56 +37,100 @@ def preflight(
         inputs = torch.randn(images, *inputs.shape[1:], generator=generator, dtype=inputs.dtype)
     with torch.no_grad():
         probe = _probe(model, inputs, generator)
-        full = _outputs(probe, inputs)
-        sound, left_out = [], list(space.left_out)
-        for group in space.groups:
-            reason = _fault(probe, inputs, full, group, generator)
-            if reason is None:
-                sound.append(group)
-            else:
-                left_out.append(LeftOut.of(group.producers, reason))
-    return SearchSpace(tuple(sound), tuple(left_out))
+        faults = _without_effect(probe, inputs, space)
+        for _ in range(ROUNDS):
+            kept = _index_sets(space.groups, generator)
+            tried = [group for group in space.groups if group.name not in faults]
+            faults |= _faulty(probe, inputs, tried, kept)
+    sound = tuple(group for group in space.groups if group.name not in faults)
+    failed = [group for group in space.groups if group.name in faults]
+    left_out = [LeftOut.of(group.producers, faults[group.name]) for group in failed]
+    return SearchSpace(sound, (*space.left_out, *left_out))
+
+
+def _faulty(
+    probe: nn.Module, inputs: torch.Tensor, groups: Sequence[PruningGroup], kept: Kept
+) -> dict[str, str]:
+    """Names of the groups that cannot be pruned, with the reasons."""
+    reason = _fault(probe, inputs, groups, kept) if groups else None
+    if reason is None:
+        return {}
+    if len(groups) == 1:
+        return {groups[0].name: reason}
+    middle = len(groups) // 2
+    halves = groups[:middle], groups[middle:]
+    found = {
+        name: why for half in halves for name, why in _faulty(probe, inputs, half, kept).items()
+    }
+    if found:
+        return found | _faulty(probe, inputs, [g for g in groups if g.name not in found], kept)
+    # Each half is sound by itself: one of them has to go.
+    return {group.name: f"pruned together with others: {reason}" for group in halves[1]}
 
 
 def _fault(
-    probe: nn.Module,
-    inputs: torch.Tensor,
-    full: torch.Tensor,
-    group: PruningGroup,
-    generator: torch.Generator,
+    probe: nn.Module, inputs: torch.Tensor, groups: Sequence[PruningGroup], kept: Kept
 ) -> str | None:
-    """Why the group cannot be pruned, or None."""
-    alone = SearchSpace((group,))
-    effect, worst = 0.0, TOLERANCE / 100
-    for kept in _index_sets(group, generator):
-        try:
-            masked = _outputs(fit(probe, masked_state(probe.state_dict(), group, kept)), inputs)
-            sliced = _outputs(prune(probe, alone, {group.name: kept}), inputs)
-        except Exception as error:
-            return f"the network without {group.units - len(kept)} of its units stops: {error}"
-        if sliced.shape != masked.shape:
-            return "removing its units changes the shape of the network's output"
-        scale = float(masked.abs().max())
-        difference = float((sliced - masked).abs().max())
-        if not difference <= TOLERANCE * scale:
-            return (
-                f"with {len(kept)} of {group.units} units the sliced network differs from the "
-                f"masked one by {difference:.2g} (outputs up to {scale:.2g})"
-            )
-        worst = max(worst, difference / scale if scale else 0.0)
-        effect = max(effect, float((masked - full).abs().max()) / scale if scale else 0.0)
-    if len(group.choices) > 1 and effect <= 10 * worst:
-        return "removing its units leaves the output unchanged, so it cannot be checked"
-    return None
+    """How the sliced network differs from the masked one, or None."""
+    space = SearchSpace(tuple(groups))
+    masked_weights = probe.state_dict()
+    for group in groups:
+        masked_weights = masked_state(masked_weights, group, kept[group.name])
+    gone = sum(group.units - len(kept[group.name]) for group in groups)
+    try:
+        masked = _outputs(fit(probe, masked_weights, share=True), inputs)
+        sliced = _outputs(prune(probe, space, kept), inputs)
+    except Exception as error:
+        return f"the network without {gone} of its units stops: {error}"
+    if sliced.shape != masked.shape:
+        return "removing its units changes the shape of the network's output"
+    scale = float(masked.abs().max())
+    difference = float((sliced - masked).abs().max())
+    if difference <= TOLERANCE * scale:
+        return None
+    left, units = (sum(len(kept[g.name]) for g in groups), sum(g.units for g in groups))
+    return (
+        f"with {left} of {units} units the sliced network differs from the "
+        f"masked one by {difference:.2g} (outputs up to {scale:.2g})"
+    )
 
 
-def _index_sets(group: PruningGroup, generator: torch.Generator) -> list[torch.Tensor]:
-    """Random units at the smallest legal width and at one in the middle of the range."""
-    widths = {group.choices[0], group.choices[len(group.choices) // 2]}
-    return [
-        torch.randperm(group.units, generator=generator)[:width].sort().values
-        for width in sorted(widths)
-    ]
+def _without_effect(probe: nn.Module, inputs: torch.Tensor, space: SearchSpace) -> dict[str, str]:
+    """Groups of which a mistake would not show: no gradient reaches what reads their units."""
+    names = {
+        place.tensor for group in space.groups for place in group.slices if place.role == "input"
+    }
+    parameters = {name: p for name, p in probe.named_parameters() if name in names}
+    if not parameters:
+        return {}
+    with torch.enable_grad():
+        for parameter in parameters.values():
+            parameter.requires_grad_(True)
+        _outputs(probe, inputs).square().sum().backward()  # type: ignore[no-untyped-call]
+    reached = {name for name, p in parameters.items() if p.grad is not None and bool(p.grad.any())}
+    for parameter in parameters.values():
+        parameter.requires_grad_(False)
+        parameter.grad = None
+    reason = "removing its units leaves the output unchanged, so it cannot be checked"
+    return {
+        group.name: reason
+        for group in space.groups
+        if len(group.choices) > 1
+        and not any(
+            place.role == "values" or (place.role == "input" and place.tensor in reached)
+            for place in group.slices
+        )
+    }
+
+
+def _index_sets(groups: Sequence[PruningGroup], generator: torch.Generator) -> Kept:
+    """Random units at a random legal width of each group, full ones aside."""
+    kept = {}
+    for group in groups:
+        narrower = group.choices[:-1] or group.choices
+        width = narrower[int(torch.randint(len(narrower), (), generator=generator))]
+        kept[group.name] = torch.randperm(group.units, generator=generator)[:width].sort().values
+    return kept
 
 
 def _outputs(model: nn.Module, inputs: torch.Tensor) -> torch.Tensor:

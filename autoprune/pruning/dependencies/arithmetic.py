@@ -1,0 +1,175 @@
+"""Operators that compute: element by element, over windows of pixels, over whole axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx
+
+from autoprune.pruning.dependencies.flows import Flow, Reading, shapes
+from autoprune.pruning.graph_nodes import argument, operator_name, shape_of
+
+POOLS = frozenset(
+    f"{kind}{n}d"
+    for n in (1, 2, 3)
+    for kind in ("adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "max_pool", "lp_pool")
+) | frozenset(
+    {"upsample_bicubic2d", "upsample_bilinear2d", "upsample_linear1d", "instance_norm"}
+    | {f"upsample_{kind}" for kind in ("nearest1d", "nearest2d", "nearest3d", "trilinear3d")}
+)
+"""Each channel by itself, over pixels."""
+REDUCTIONS = frozenset({"amax", "amin", "mean", "std", "sum", "var", "norm", "linalg_vector_norm"})
+ALONG = frozenset({"softmax", "log_softmax", "cumsum", "argmax", "normalize"})
+"""Along one axis, which stays."""
+
+
+ACTIVATIONS = frozenset(
+    {"celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu"}
+    | {"log_sigmoid", "logit", "mish", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu"}
+    | {"softplus", "softshrink", "tanh", "tanhshrink", "threshold"}
+)
+"""Element by element; torch marks only some of them so."""
+
+
+def is_pointwise(node: fx.Node) -> bool:
+    """Whether every element of the result depends on the elements at its place alone."""
+    tagged = torch.Tag.pointwise in getattr(node.target, "tags", ())
+    return tagged or operator_name(node) in ACTIVATIONS
+
+
+def pointwise(reading: Reading, node: fx.Node) -> Flow | None:
+    """Tensors combined at a place are cut at the same places."""
+    found = reading.flows_into(node)
+    if not found:
+        return None
+    rank = len(shape_of(node))
+    places = {len(shape_of(source)) - flow.axis for source, flow in found}
+    if len(places) > 1:
+        reading.freeze(node, "channels of different axes are combined")
+        return None
+    axis = rank - places.pop()
+    flow = Flow(axis, found[0][1].labels)
+    for _, other in found[1:]:
+        reading.labels.tie(flow.labels, other.labels)
+    for source in node.all_input_nodes:
+        if source not in {source for source, _ in found}:
+            _join(reading, source, flow, rank)
+    return flow
+
+
+def pooled(reading: Reading, node: fx.Node) -> Flow | None:
+    """Channels are the first axis after the batch, and stay it."""
+    flow = reading.flow(argument(node, 0, None))
+    if flow is not None and flow.axis != 1:
+        reading.freeze(node, "windows are taken across its channels")
+        return None
+    return flow
+
+
+def reduced(reading: Reading, node: fx.Node) -> Flow | None:
+    """Axes go or become one; channels may not be among them."""
+    flow = reading.flow(argument(node, 0, None))
+    if flow is None:
+        return None
+    rank, shape = len(shape_of(argument(node, 0, None))), shapes(node)
+    gone = _axes(node, rank)
+    if shape is None or flow.axis in gone:
+        reading.freeze(node, "its channels are summed up")
+        return None
+    kept = len(shape) == rank
+    return Flow(flow.axis if kept else flow.axis - sum(d < flow.axis for d in gone), flow.labels)
+
+
+def along(reading: Reading, node: fx.Node) -> Flow | None:
+    """What is computed along an axis depends on all of it."""
+    flow = reading.flow(argument(node, 0, None))
+    rank = len(shape_of(argument(node, 0, None)))
+    if flow is None or int(argument(node, 1, -1)) % rank != flow.axis:
+        return flow
+    reading.freeze(node, "it is computed over all its channels")
+    return None
+
+
+def product(reading: Reading, node: fx.Node) -> Flow | None:
+    """matmul, bmm: what is summed over is cut on both sides; other axes stay."""
+    inputs: list[Any] = list(node.args[:2])
+    ranks = [len(shape_of(each)) for each in inputs]
+    flows = [reading.flow(each) for each in inputs]
+    if min(ranks) < 2:
+        reading.freeze(node, "a product with a vector reads its channels")
+        return None
+    first, second = (
+        flow if flow is not None and flow.axis == summed else None
+        for flow, summed in zip(flows, (ranks[0] - 1, ranks[1] - 2), strict=True)
+    )
+    if first is not None and second is not None:
+        reading.labels.tie(first.labels, second.labels)
+        return None
+    if first is not None or second is not None:
+        reading.freeze(node, "a product of activations sums over its channels")
+        return None
+    back = [
+        Flow(len(shape_of(node)) - (rank - flow.axis), flow.labels)
+        for flow, rank in zip(flows, ranks, strict=True)
+        if flow is not None
+    ]
+    return _only(reading, node, back)
+
+
+def attention(reading: Reading, node: fx.Node) -> Flow | None:
+    """scaled_dot_product_attention: (query, key, value, ...), [..., tokens, channels]."""
+    query, key, value = (reading.flow(argument(node, n, None)) for n in range(3))
+    for compared in (query, key):
+        if compared is not None:
+            reading.labels.freeze(
+                compared.labels, "attention is scaled by how many channels it has"
+            )
+    if value is not None and value.axis != len(shape_of(node)) - 1:
+        reading.labels.freeze(value.labels, "attention mixes its channels")
+        return None
+    return value
+
+
+def _axes(node: fx.Node, rank: int) -> set[int]:
+    """The axes that a reduction takes; all where none are named."""
+    schema = node.target._schema.arguments  # type: ignore[union-attr]
+    position = next((n for n, each in enumerate(schema) if each.name == "dim"), None)
+    given = None if position is None else argument(node, position, None)
+    named: Any = node.kwargs.get("dim", given)
+    dims = [named] if isinstance(named, int) else (named or range(rank))
+    return {int(dim) % rank for dim in dims}
+
+
+def _only(reading: Reading, node: fx.Node, flows: list[Flow]) -> Flow | None:
+    if len(flows) > 1:
+        reading.freeze(node, "channels of different axes are combined")
+        return None
+    return flows[0] if flows else None
+
+
+def _join(reading: Reading, source: Any, flow: Flow, rank: int) -> None:
+    """A tensor without a flow takes part: a parameter is cut along, anything else stops it."""
+    shape = shapes(source)
+    if shape is None:
+        return
+    dim = flow.axis - (rank - len(shape))
+    if dim < 0 or shape[dim] == 1:
+        return
+    name = reading.tensor(source)
+    if name is not None:
+        reading.labels.place(name, dim, "through", flow.labels)
+    else:
+        reading.labels.freeze(
+            flow.labels, f"its channels are combined with {source.name!r}, which is not pruned"
+        )
+
+
+RULES = {
+    **dict.fromkeys(POOLS, pooled),
+    **dict.fromkeys(REDUCTIONS, reduced),
+    **dict.fromkeys(ALONG, along),
+    "matmul": product,
+    "bmm": product,
+    "scaled_dot_product_attention": attention,
+}

@@ -1,0 +1,83 @@
+"""One pass over an exported graph: every operator has a rule, or stops the channels it touches."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+from torch import fx, nn
+from torch.export import ExportedProgram
+
+from autoprune.models.channel_map import ChannelMap
+from autoprune.pruning.dependencies import arithmetic, layers, movement
+from autoprune.pruning.dependencies.flows import Flow, Reading
+from autoprune.pruning.dependencies.labels import Labels
+from autoprune.pruning.graph_nodes import argument, layer_of, operator_name
+
+Rule = Callable[[Reading, fx.Node], Flow | None]
+
+RULES: dict[str, Rule] = {
+    **layers.RULES,
+    **arithmetic.RULES,
+    **dict.fromkeys(movement.SAME, movement.same),
+    **dict.fromkeys(movement.MOVES, movement.moved),
+    **dict.fromkeys(movement.PADS, movement.padded),
+}
+
+
+def read_dependencies(model: nn.Module, program: ExportedProgram) -> Reading:
+    """Labels of every channel of an exported model.
+
+    Args:
+        model: whose channel maps are told by their modules.
+        program: its export in evaluation mode, at the shapes it is read for.
+    """
+    signature = program.graph_signature
+    tensors = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    stored = model.state_dict()
+    constants = {**dict(model.named_buffers()), **program.constants}
+    named = {**tensors, **signature.inputs_to_lifted_tensor_constants}
+    reading = Reading(
+        labels=Labels(),
+        tensors={placeholder: name for placeholder, name in tensors.items() if name in stored},
+        values={
+            placeholder: constants[name] for placeholder, name in named.items() if name in constants
+        },
+        maps={name: m for name, m in model.named_modules() if isinstance(m, ChannelMap)},
+    )
+    for node in program.graph.nodes:
+        if node.op == "call_function":
+            _visit(reading, node)
+        elif node.op == "output":
+            _stop_outputs(reading, node)
+    return reading
+
+
+def _visit(reading: Reading, node: fx.Node) -> None:
+    name, layer = operator_name(node), layer_of(node)
+    if node.target is operator.getitem:
+        parts = reading.flows.get(argument(node, 0, None))
+        reading.flows[node] = parts[argument(node, 1, None)] if isinstance(parts, list) else None
+    elif layer in reading.maps:
+        reading.flows[node] = _in_channel_map(reading, node, layer)
+    elif name in movement.PARTS:
+        reading.flows[node] = movement.parts(reading, node)
+    elif name in RULES:
+        reading.flows[node] = RULES[name](reading, node)
+    elif arithmetic.is_pointwise(node):
+        reading.flows[node] = arithmetic.pointwise(reading, node)
+    else:
+        reading.freeze(node, "no rule follows what its channels go through")
+
+
+def _in_channel_map(reading: Reading, node: fx.Node, layer: str) -> Flow | None:
+    """The module as a whole is one step: its last operator gathers, those before it carry."""
+    if operator_name(node) == "index_select":
+        return layers.channel_map(reading, node, layer)
+    found = reading.flows_into(node)
+    return found[0][1] if found else None
+
+
+def _stop_outputs(reading: Reading, node: fx.Node) -> None:
+    for _, flow in reading.flows_into(node):
+        reading.labels.freeze(flow.labels, "its channels are an output of the network")

@@ -1,0 +1,67 @@
+"""A model's graph of operators, by torch.export."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+
+from autoprune.errors import ModelError
+
+
+def export(model: nn.Module, example_input: torch.Tensor) -> ExportedProgram:
+    """Export a copy of the model in evaluation mode, at the shape of the example input.
+
+    Raises:
+        ModelError: the model does not run on the input (names the layer), or cannot be exported.
+    """
+    model = copy.deepcopy(model).eval()
+    _run(model, example_input)
+    try:
+        return torch.export.export(model, (example_input,))
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        raise ModelError(
+            f"{type(model).__name__} cannot be exported ({type(error).__name__}: {reason}); its "
+            "forward must not depend on the values of its input"
+        ) from error
+
+
+def _run(model: nn.Module, example_input: torch.Tensor) -> None:
+    entered: list[str] = []
+    with _watching(model, entered), torch.no_grad():
+        try:
+            model(example_input)
+        except Exception as error:
+            where = next((name for name in reversed(entered) if name), "the model itself")
+            raise ModelError(
+                f"the model does not run: layer {where!r} of {type(model).__name__} raised "
+                f"{type(error).__name__}: {error} on an input of shape "
+                f"{tuple(example_input.shape)}; check the input shape and the model's forward"
+            ) from error
+
+
+@contextmanager
+def _watching(model: nn.Module, entered: list[str]) -> Iterator[None]:
+    """Inside, ``entered`` holds the modules that were entered and not left."""
+
+    def enter(name: str) -> Callable[..., None]:
+        return lambda *_: entered.append(name)
+
+    def leave(*_: Any) -> None:
+        entered.pop()
+
+    handles = []
+    for name, module in model.named_modules():
+        handles.append(module.register_forward_pre_hook(enter(name)))
+        handles.append(module.register_forward_hook(leave))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
