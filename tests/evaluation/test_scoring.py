@@ -89,7 +89,9 @@ def test_a_metric_of_the_users_is_called(digits, network, tmp_path):
 
 
 def test_an_unknown_metric_lists_what_there_is(digits, network):
-    with pytest.raises(UnknownNameError, match="unknown metric 'f1'; there is: accuracy, calibrated-loss, loss"):
+    with pytest.raises(
+        UnknownNameError, match="unknown metric 'f1'; there is: accuracy, calibrated-loss, loss"
+    ):
         score(network, digits, Metric("f1"))
 
 
