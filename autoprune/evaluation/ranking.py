@@ -21,7 +21,10 @@ from autoprune.pruning.surgery import fit
 
 BATCHES = 8
 BATCH_SIZE = 64
-"""Of no fidelity: all scores from the same weights keep the same units, probes among them."""
+"""Of no fidelity: all scores from the same weights keep the same units, probes among them.
+
+Other numbers are another ``EVALUATION_VERSION`` and ``PROBE_VERSION``.
+"""
 
 
 class Rankings:
