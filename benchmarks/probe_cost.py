@@ -20,6 +20,7 @@ from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.probing import MEMORY_BYTES, Prober
 from autoprune.evaluation.scoring import Scores
 from autoprune.models.registry import build_model
+from autoprune.pruning.criteria import Ranking
 from autoprune.pruning.groups import find_groups
 from autoprune.pruning.space import SearchSpace
 from benchmarks.evaluation_overhead import CLASSES, random_dataset
@@ -47,8 +48,9 @@ def measure(model_name: str, images: int, memory_bytes: int) -> dict[str, object
     dataset = random_dataset(train=CLASSES, val=images)
     model = build_model(model_name, classes=CLASSES).eval()
     space = find_groups(model, torch.rand(2, *dataset.input_shape))
+    ranking = Ranking("l2", model.state_dict(), space)
     suffixes, wholes = (
-        Prober(model, space, dataset, criterion="l2", metric=Metric(), memory_bytes=memory)
+        Prober(model, space, dataset, lambda: ranking, metric=Metric(), memory_bytes=memory)
         for memory in (memory_bytes, 0)
     )
     probe = Probe(images)

@@ -97,7 +97,12 @@ def search(
         ),
     ] = None,
     criterion: Annotated[
-        Text, _option("--criterion", help="What ranks the channels of a group.")
+        Text,
+        _option(
+            "--criterion",
+            help="What ranks the channels of a group: l2 (default), l1, mean, mean_abs, sum, "
+            "sum_abs, group_lasso, lamp, fpgm, bn_scale, taylor, random, or one of a plugin.",
+        ),
     ] = None,
     ignore: Annotated[
         list[str] | None,

@@ -22,6 +22,7 @@ from autoprune.errors import (
 )
 from autoprune.evaluation.checkpoint import pack, unpack
 from autoprune.evaluation.environment import environment_fingerprint, set_training_threads
+from autoprune.evaluation.ranking import Rankings
 from autoprune.evaluation.recipe import EvaluatorRecipe
 from autoprune.evaluation.training import TrainingPlan
 from autoprune.jobs.admission import admit, stored_tables
@@ -41,7 +42,6 @@ from autoprune.jobs.planning import Plan, make_plan
 from autoprune.jobs.runner import LaterStages, run_job
 from autoprune.jobs.start import Start
 from autoprune.jobs.subject import Subject, load_subject
-from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.surgery import prune
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec
 from autoprune.trials.records import JobRecord, Lease
@@ -234,11 +234,11 @@ def later_stages(stores: Stores, plan: Plan) -> LaterStages:
 def bench_for(plan: Plan) -> Bench:
     """What measures this job's finalists."""
     subject, context = plan.subject, plan.priced.table.context
-    state = subject.model.state_dict()
+    spec = plan.spec
+    rankings = Rankings(subject.model, subject.space, subject.data, spec.criterion, spec.seed)
 
     def build(widths: tuple[int, ...]) -> torch.nn.Module:
-        named = subject.space.named(widths)
-        kept = choose_units(plan.spec.criterion, state, subject.space, named)
+        kept = rankings.base().choose(subject.space.named(widths))
         return prune(subject.model, subject.space, kept)
 
     return Bench(

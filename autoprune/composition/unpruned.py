@@ -10,10 +10,10 @@ from autoprune.budget import latency_key
 from autoprune.errors import InputError
 from autoprune.evaluation.base import leakage_warning, score_base
 from autoprune.evaluation.contract import Metric
+from autoprune.evaluation.ranking import Rankings
 from autoprune.jobs.context import Progress
 from autoprune.jobs.planning import Plan, check_counts
 from autoprune.jobs.subject import Subject
-from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.layers import describe_layers
 from autoprune.spec import JobSpec
 from autoprune.trials.records import Json
@@ -23,7 +23,8 @@ def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> dict[s
     """What the unpruned network scores; refuses what cannot be searched, before measuring."""
     check_counts(spec, subject)
     floor = {group.name: group.choices[0] for group in subject.space.groups}
-    choose_units(spec.criterion, subject.model.state_dict(), subject.space, floor)
+    rankings = Rankings(subject.model, subject.space, subject.data, spec.criterion, spec.seed)
+    rankings.base().choose(floor)
     metric = Metric(spec.metric.name, spec.metric.best)
     try:
         scored = score_base(

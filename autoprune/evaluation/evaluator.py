@@ -25,10 +25,10 @@ from autoprune.evaluation.finetune import short_finetune
 from autoprune.evaluation.losses import DivergedError
 from autoprune.evaluation.moments import measure_moments
 from autoprune.evaluation.probing import Prober
+from autoprune.evaluation.ranking import Rankings
 from autoprune.evaluation.recalibration import recalibrate
 from autoprune.evaluation.scoring import Scores, find_metric, score
 from autoprune.evaluation.teacher import Teacher
-from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.reconstruction import Moments, reconstruct
 from autoprune.pruning.space import Kept, SearchSpace
 from autoprune.pruning.surgery import State, expand, fit, prune
@@ -63,12 +63,12 @@ class NetworkEvaluator:
         self._state = {name: value.detach() for name, value in self._base.state_dict().items()}
         self._space = space
         self._dataset = dataset
-        self._criterion = criterion
         self._metric = metric
         self._seed = seed
         self._teacher = Teacher(channels_last(copy.deepcopy(self._base)))
         self._moments: dict[tuple[bytes | None, int, int], Moments] = {}
-        self._prober = Prober(self._base, space, dataset, criterion=criterion, metric=metric)
+        self._rankings = Rankings(self._base, space, dataset, criterion, seed)
+        self._prober = Prober(self._base, space, dataset, self._rankings.base, metric=metric)
 
     def evaluate(self, request: EvaluationRequest) -> EvaluationResult:
         """Score one schedule; an exception or NaN becomes a result with an error."""
@@ -107,8 +107,11 @@ class NetworkEvaluator:
             state, parent, _ = unpack(request.start)
             if parent is not None:
                 state = expand(state, self._state, self._space, parent)
+            ranking = self._rankings.parent(request.start, state)
+        else:
+            ranking = self._rankings.base()
         # Refuses widths above the parent's: a start may only be pruned further.
-        kept = choose_units(self._criterion, state, self._space, request.widths, within=parent)
+        kept = ranking.choose(request.widths, within=parent)
         if batches := fidelity.reconstruction_batches:
             key = request.start, batches, fidelity.batch_size
             state = reconstruct(state, self._space, kept, self._measured(key, state, fidelity))

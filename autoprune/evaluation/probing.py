@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ from autoprune.evaluation.contract import Metric, Probe
 from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.scoring import Scores, find_metric, score
 from autoprune.evaluation.suffix import Recording, record, suffix_only
-from autoprune.pruning.criteria import choose_units
+from autoprune.pruning.criteria import Ranking
 from autoprune.pruning.masking import masked_state
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import State
@@ -52,6 +52,7 @@ class Prober:
 
     Args:
         model: unpruned, with the base weights; it is left alone.
+        ranking: gives what the units of that network are chosen by, when it is first needed.
         memory_bytes: for recorded activations; what does not fit is computed again for each probe.
     """
 
@@ -60,15 +61,15 @@ class Prober:
         model: nn.Module,
         space: SearchSpace,
         dataset: Dataset,
+        ranking: Callable[[], Ranking],
         *,
-        criterion: str,
         metric: Metric,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self._model = model
         self._space = space
         self._dataset = dataset
-        self._criterion = criterion
+        self._ranking = ranking
         self._metric = metric
         self._memory_bytes = memory_bytes
         self._prepared: tuple[Probe, _Prepared] | None = None
@@ -100,7 +101,7 @@ class Prober:
         self._prepared = None
 
     def _masked(self, state: State, widths: Mapping[str, int]) -> State:
-        kept = choose_units(self._criterion, state, self._space, widths)
+        kept = self._ranking().choose(widths)
         for group in self._space.groups:
             state = masked_state(state, group, kept[group.name])
         return state

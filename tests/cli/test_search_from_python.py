@@ -53,6 +53,14 @@ def test_the_result_has_a_schedule_under_the_budget(result: autoprune.SearchResu
     assert result.summary["trials"] == 2
 
 
+def test_a_criterion_that_needs_gradients_ranks_from_the_check_to_the_measurement(
+    search: Callable[..., autoprune.SearchResult],
+) -> None:
+    result = search(network(), budget="65%", criterion="taylor")
+    assert result.summary["state"] == "finished"
+    assert result.schedule.latency.status == "measured"
+
+
 def test_another_budget_begins_with_the_jobs_evaluations(
     result: autoprune.SearchResult, search: Callable[..., autoprune.SearchResult]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -15,7 +16,7 @@ from autoprune.evaluation.contract import Metric, Probe
 from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.probing import Prober
 from autoprune.models.registry import build_model
-from autoprune.pruning.criteria import choose_units
+from autoprune.pruning.criteria import Ranking, choose_units
 from autoprune.pruning.groups import find_groups
 from autoprune.pruning.masking import masked_state
 from autoprune.pruning.space import SearchSpace
@@ -102,12 +103,16 @@ def dataset(images: int = 30) -> Dataset:
     return Dataset("random", classes, split, split, None, half, half, Augmentation())
 
 
+def ranking_of(name: str) -> Callable[[], Ranking]:
+    return lambda: Ranking("l2", network(name).state_dict(), space_of(name))
+
+
 def prober(name: str, memory_bytes: int = 2**30, metric: Metric = Metric()) -> Prober:  # noqa: B008
     return Prober(
         network(name),
         space_of(name),
         dataset(),
-        criterion="l2",
+        ranking_of(name),
         metric=metric,
         memory_bytes=memory_bytes,
     )

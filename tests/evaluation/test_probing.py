@@ -18,6 +18,7 @@ from autoprune.evaluation import probing
 from autoprune.evaluation.contract import EvaluationRequest, Metric, Probe
 from autoprune.evaluation.evaluator import NetworkEvaluator
 from autoprune.evaluation.probing import even_batch_size
+from autoprune.pruning.criteria import Ranking
 
 NETWORKS = ("autoprune:resnet20", "torchvision:mobilenet_v2", "reused")
 
@@ -111,7 +112,8 @@ def test_a_network_that_remembers_its_passes_forgets_those_of_other_probes() -> 
     asked = schedules("reused")
 
     def scores() -> probing.Prober:
-        return probing.Prober(base, space, data, criterion="l2", metric=Metric())
+        ranking = Ranking("l2", base.state_dict(), space)
+        return probing.Prober(base, space, data, lambda: ranking, metric=Metric())
 
     busy = scores()
     found = [busy.score(widths, PROBE) for widths in asked]
