@@ -8,7 +8,19 @@ from types import FrameType
 
 import typer
 
-from autoprune.cli import compare, db, export, jobs, latency, resume, search, show, trials, verify
+from autoprune.cli import (
+    check,
+    compare,
+    db,
+    export,
+    jobs,
+    latency,
+    resume,
+    search,
+    show,
+    trials,
+    verify,
+)
 from autoprune.cli.output import say
 from autoprune.errors import AutopruneError
 from latency_tables.errors import LatencyTableError
@@ -20,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("check")(check.check)
 app.command("search")(search.search)
 app.command("resume")(resume.resume)
 app.command("jobs")(jobs.jobs)

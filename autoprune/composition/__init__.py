@@ -1,6 +1,7 @@
-"""The only place that builds concrete things from a job spec: submit, run, measure."""
+"""The only place that builds concrete things from a job spec: submit, run, measure, check."""
 
 from autoprune.composition.answers import take_answers
+from autoprune.composition.checking import check
 from autoprune.composition.jobs import bench_for, reopen, run, submit
 from autoprune.composition.latency import (
     bare_subject,
@@ -18,6 +19,7 @@ __all__ = [
     "Stores",
     "bare_subject",
     "bench_for",
+    "check",
     "check_table",
     "draw_network",
     "import_table",

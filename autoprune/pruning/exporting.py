@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +14,8 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from autoprune.errors import ModelError
+
+_TORCH = Path(torch.__file__).parent
 
 
 def export(model: nn.Module, example_input: torch.Tensor) -> ExportedProgram:
@@ -27,9 +31,21 @@ def export(model: nn.Module, example_input: torch.Tensor) -> ExportedProgram:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise ModelError(
-            f"{type(model).__name__} cannot be exported ({type(error).__name__}: {reason}); its "
-            "forward must not depend on the values of its input"
+            f"{type(model).__name__} cannot be exported ({type(error).__name__}: {reason}"
+            f"{_place(error)}); its forward must compute with tensors alone, and must not depend "
+            "on the values of its input"
         ) from error
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of the model's own code that an error came from."""
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if _TORCH not in Path(frame.filename).parents
+        and frame.filename not in (__file__, "<string>")
+    ]
+    return f", at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
 
 
 def _run(model: nn.Module, example_input: torch.Tensor) -> None:

@@ -83,3 +83,16 @@ class UnevenPool(nn.Module):
 
 def uneven_pool() -> nn.Module:
     return UnevenPool()
+
+
+class OnlyEvaluated(TinyNet):
+    """Its forward pass refuses to train."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training:
+            raise RuntimeError("this network is only ever evaluated")
+        return super().forward(images)
+
+
+def breaks_in_training(num_classes: int) -> nn.Module:
+    return OnlyEvaluated(num_classes)

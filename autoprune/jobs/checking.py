@@ -1,0 +1,112 @@
+"""Whether a network can be searched, told in under a minute: nothing is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from autoprune.errors import ModelError
+from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Metric
+from autoprune.evaluation.evaluator import NetworkEvaluator
+from autoprune.jobs.context import Progress
+from autoprune.jobs.exporting import check_exportable
+from autoprune.jobs.subject import Subject
+from autoprune.pruning.criteria import choose_units
+from autoprune.pruning.surgery import prune
+from autoprune.spec import JobSpec
+from autoprune.trials.records import Json
+from latency_tables.lock import measuring_lock
+from latency_tables.measuring import interleaved_times
+from latency_tables.runtimes import runtime
+
+ROUNDS = 15
+ONE_STEP = Fidelity(
+    steps=1, reconstruction_batches=1, recalibration_batches=1, validation_images=256
+)
+
+
+def check_network(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
+    """What ``autoprune check --json`` prints.
+
+    One candidate, the narrowest, is trained for a step and scored as a trial is, and it is run
+    beside the unpruned network in the runtime that latencies are of.
+
+    Raises:
+        ModelError: a layer that the runtime does not take, or a candidate that cannot be trained.
+    """
+    check_exportable(subject, runtime(spec.runtime), spec.threads)
+    floor = {group.name: group.choices[0] for group in subject.space.groups}
+    progress("loading", {"what": "one training step of the narrowest network"})
+    step = _one_step(spec, subject, floor)
+    progress("loading", {"what": "the latency of the unpruned and the narrowest network"})
+    base_s, floor_s = _latencies(spec, subject, floor)
+    return {
+        "ok": True,
+        "model": spec.model,
+        "data": _described(subject),
+        "groups": [
+            {
+                "name": group.name,
+                "units": group.units,
+                "choices": list(group.choices),
+                "layers": list(group.producers),
+            }
+            for group in subject.space.groups
+        ],
+        "left_out": [
+            {"group": left.name, "reason": left.reason} for left in subject.space.left_out
+        ],
+        "base_latency_s": base_s,
+        "floor_latency_s": floor_s,
+        "prunable_latency_share": 1.0 - floor_s / base_s,
+        "training_step": step,
+    }
+
+
+def _one_step(spec: JobSpec, subject: Subject, widths: dict[str, int]) -> Json:
+    metric = Metric(spec.metric.name, spec.metric.best)
+    evaluator = NetworkEvaluator(
+        subject.model,
+        subject.space,
+        subject.data,
+        criterion=spec.criterion,
+        metric=metric,
+        seed=spec.seed,
+    )
+    fidelity = replace(ONE_STEP, batch_size=spec.fidelity.batch_size)
+    result = evaluator.evaluate(EvaluationRequest(widths, fidelity))
+    if result.score is None:
+        raise ModelError(
+            f"the narrowest network cannot be trained and scored: {result.error}. Look at what the "
+            "model does in training mode, and at the loss's inputs"
+        )
+    return {"seconds": result.seconds, "score": result.score, "metric": metric.name}
+
+
+def _latencies(spec: JobSpec, subject: Subject, widths: dict[str, int]) -> tuple[float, float]:
+    """Of the unpruned and the narrowest network, in seconds."""
+    state = subject.model.state_dict()
+    kept = choose_units("l2", state, subject.space, widths)
+    narrowest = prune(subject.model, subject.space, kept, state)
+    port = runtime(spec.runtime)
+    runners = [
+        port.network_runner(network.eval(), subject.example_input, spec.threads)
+        for network in (subject.model, narrowest)
+    ]
+    with measuring_lock():
+        base_s, floor_s = np.median(interleaved_times(runners, rounds=ROUNDS), axis=0).tolist()
+    return base_s, floor_s
+
+
+def _described(subject: Subject) -> Json:
+    data = subject.data
+    sizes = {"train": len(data.train), "val": len(data.val)}
+    if data.test is not None:
+        sizes["test"] = len(data.test)
+    return {
+        "name": data.name,
+        "classes": len(data.classes),
+        "input_shape": list(data.input_shape),
+        "images": sizes,
+    }
