@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from autoprune.errors import ModelError
+from autoprune.pruning.heads import head_layers, with_heads
 from autoprune.pruning.preflight import preflight
 from autoprune.pruning.space import LeftOut, PruningGroup, SearchSpace
 from autoprune.pruning.ties import UntieableError, producers_of, resolve
@@ -49,8 +50,9 @@ def find_groups(
             f"got min_keep={min_keep}, divisor={divisor}"
         )
     traced = trace(model, example_input, time_limit_s)
-    _check_patterns(ignore, traced.layers)
+    _check_patterns(ignore, tuple(dict.fromkeys((*traced.layers, *head_layers(model)))))
     found = _tied_groups(traced, ignore, divisor, min_keep)
+    found = with_heads(found, model, traced.layers, ignore=ignore, min_keep=min_keep)
     space = preflight(model, example_input, found, seed=seed)
     if not any(len(group.choices) > 1 for group in space.groups):
         reasons = "; ".join(f"{left.name}: {left.reason}" for left in space.left_out)
