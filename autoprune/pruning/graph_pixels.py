@@ -10,7 +10,7 @@ from torch import fx
 
 from autoprune.errors import ModelError
 from autoprune.pruning.channels import Channels
-from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
+from autoprune.pruning.graph_flows import Flow, Heads, Reading, Rule, name_of
 from autoprune.pruning.graph_nodes import (
     argument,
     operator_name,
@@ -27,7 +27,24 @@ def _elementwise(reading: Reading, node: fx.Node) -> Flow:
         # The product that reads it is priced with it: some runtimes do both in one step.
         return reading.source(node)[1]
     kind: OperatorKind = "add" if operator_name(node) in ("add", "sub") else "multiply"
-    return reading.alike(node, kind, variant=_constant(reading, node))
+    flow = reading.alike(node, kind, variant=_constant(reading, node))
+    if flow.heads is not None and flow.term is not None and _shared(reading, node, flow.heads):
+        term = reading.terms[flow.term]
+        repeats = None if term.repeats is None else replace(term.repeats, shared=True)
+        reading.terms[flow.term] = replace(term, repeats=repeats)
+    return flow
+
+
+def _shared(reading: Reading, node: fx.Node, heads: Heads) -> bool:
+    """Whether a constant is one for all heads, and as large as what it meets of each."""
+    operands = (node.args[0], argument(node, 1, 1))
+    constants = [each for each in operands if not _is_computed(reading, each)]
+    if not constants or not isinstance(constants[0], fx.Node):
+        return False
+    shape, result = shape_of(constants[0]), shape_of(node)
+    size = reading.per_image(math.prod(result)) // result[heads.axis]
+    aligned = (1,) * (len(result) - len(shape)) + shape
+    return aligned[heads.axis] == 1 and math.prod(shape) == size
 
 
 def _constant(reading: Reading, node: fx.Node) -> str | None:
