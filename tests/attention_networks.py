@@ -80,3 +80,25 @@ def network(name: str) -> tuple[nn.Module, torch.Tensor]:
             if parameter.ndim == 1 or not parameter.any():
                 parameter.add_(0.2 * torch.randn_like(parameter))
     return model, torch.randn(shape)
+
+
+class Attending(nn.Module):
+    """A user's network on images [N, 1, 8, 8], with nothing but heads to prune."""
+
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(1, 32, 2, 2)
+        self.attention = nn.MultiheadAttention(32, 4, batch_first=True)
+        self.head = nn.Linear(32, num_classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = x + self.attention(x, x, x, need_weights=False)[0]
+        return self.head(nn.functional.layer_norm(x, (32,)).mean(1))
+
+
+def attending(num_classes: int = 10) -> nn.Module:
+    """The same weights every time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Attending(num_classes)
