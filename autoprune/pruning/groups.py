@@ -37,6 +37,7 @@ def find_groups(
         example_input: [N, ...] as the model takes it.
         ignore: patterns (``layer1.*``) over layer names; the outputs of these are not pruned.
         divisor: widths are multiples of it, besides the full width; see :func:`legal_widths`.
+            Heads of attention are counted singly.
         min_keep: smallest fraction of a group's units that may be kept.
         seed: of the pre-flight's index sets.
         time_limit_s: for building the dependency graph, in seconds.

@@ -49,6 +49,7 @@ def test_every_attention_of_a_network_is_replaced_under_its_name(
     found = attentions(replaced)
     assert [type(module) for module in found.values()] == [kind] * len(heads)
     assert [(module.heads, module.head_dim) for module in found.values()] == heads
+    assert [module.num_heads for module in found.values()] == [each for each, _ in heads]
     shapes = [{n: t.shape for n, t in each.state_dict().items()} for each in (model, replaced)]
     assert shapes[0] == shapes[1]
     assert not attentions(model)

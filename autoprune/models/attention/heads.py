@@ -34,6 +34,11 @@ class HeadedAttention(nn.Module):
         adopted.__dict__.update(vars(original))
         return adopted
 
+    @property
+    def num_heads(self) -> int:
+        """Torch's name for ``heads``, which a network around this module may read."""
+        return self.heads
+
     def follow_weights(self) -> None:
         """Count the heads that the weights hold.
 

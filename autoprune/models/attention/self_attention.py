@@ -69,24 +69,33 @@ class SelfAttention(HeadedAttention):
             [N, heads, L, S] where it is not averaged.
         """
         q, k, v = self._projected(query, key, value)
-        hinted = is_causal and key_padding_mask is None and not need_weights
-        mask = None if hinted else self._mask(attn_mask, key_padding_mask, q)
-        dropout = self.dropout if self.training else 0.0
         weights = None
         if need_weights:
-            logits = (q * math.sqrt(1.0 / self.head_dim)) @ k.transpose(-2, -1)
-            weights = F.softmax(logits if mask is None else logits + mask, dim=-1)
-            weights = F.dropout(weights, dropout, training=self.training)
+            weights = self._weights(q, k, self._mask(attn_mask, key_padding_mask, q))
             attended = weights @ v
             weights = weights.mean(dim=1) if average_attn_weights else weights
         else:
+            hinted = is_causal and key_padding_mask is None
+            mask = None if hinted else self._mask(attn_mask, key_padding_mask, q)
+            dropout = self.dropout if self.training else 0.0
             attended = F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=hinted)
-        count, _, length, _ = q.shape
-        output = attended.transpose(1, 2).reshape(count, length, self.heads * self.head_dim)
-        output = self.out_proj(output)
+        output = self._merged(attended)
         if query.dim() == 2:
             return output.squeeze(0), None if weights is None else weights.squeeze(0)
         return output if self.batch_first else output.transpose(0, 1), weights
+
+    def _weights(self, q: torch.Tensor, k: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """How much each position attends to each, [N, heads, L, S]."""
+        logits = (q * math.sqrt(1.0 / self.head_dim)) @ k.transpose(-2, -1)
+        weights = F.softmax(logits if mask is None else logits + mask, dim=-1)
+        return F.dropout(weights, self.dropout, training=self.training)
+
+    def _merged(self, attended: torch.Tensor) -> torch.Tensor:
+        """[N, heads, L, head_dim] -> [N, L, E]."""
+        count, _, length, _ = attended.shape
+        merged = attended.transpose(1, 2).reshape(count, length, self.heads * self.head_dim)
+        output: torch.Tensor = self.out_proj(merged)
+        return output
 
     def _projected(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
