@@ -117,7 +117,7 @@ class Reading:
         if heads is not None:
             if width > 1 and heads.axis != min({1, 2, 3} - {flow.axis}):
                 raise self.unfollowed(node, source)
-            repeats = self.repeats(heads, "height", height)
+            repeats = self.repeats(heads, "height", height, operator.variant)
         term = Term(operator, flow.channels, flow.channels, name_of(node), repeats=repeats)
         return replace(self.emit(term, flow.axis), heads=heads)
 
@@ -148,11 +148,13 @@ class Reading:
                 raise self.unfollowed(node, other)
         return heads
 
-    def repeats(self, heads: Heads | None, trait: Trait, size: int) -> Repeats | None:
+    def repeats(
+        self, heads: Heads | None, trait: Trait, size: int, variant: str | None
+    ) -> Repeats | None:
         """What is done once for each head, where ``size`` counts it for all unpruned heads."""
         if heads is None:
             return None
-        return Repeats(heads.units, trait, size // heads.units.at(self.full))
+        return Repeats(heads.units, trait, size // heads.units.at(self.full), variant)
 
     def unfollowed(self, node: fx.Node, source: fx.Node) -> ModelError:
         """What to raise where no rule follows the prunable channels of ``source``."""

@@ -18,6 +18,7 @@ from autoprune.pruning.graph_nodes import (
     scales_a_product,
     shape_of,
 )
+from autoprune.pruning.graph_normalising import normalised
 from autoprune.pruning.terms import Term
 from latency_tables.operators import Operator, OperatorKind
 
@@ -26,37 +27,36 @@ def _elementwise(reading: Reading, node: fx.Node) -> Flow:
     if scales_a_product(node):
         # The product that reads it is priced with it: some runtimes do both in one step.
         return reading.source(node)[1]
+    whole = normalised(node)
+    if whole is not None:
+        return replace(reading.flows[whole], term=None)
     kind: OperatorKind = "add" if operator_name(node) in ("add", "sub") else "multiply"
-    flow = reading.alike(node, kind, variant=_constant(reading, node))
-    if flow.heads is not None and flow.term is not None and _shared(reading, node, flow.heads):
-        term = reading.terms[flow.term]
-        repeats = None if term.repeats is None else replace(term.repeats, shared=True)
-        reading.terms[flow.term] = replace(term, repeats=repeats)
+    flow = reading.alike(node, kind, variant=_constant(reading, node, None))
+    term = reading.terms[-1]
+    if flow.heads is not None and term.repeats is not None:
+        single = replace(term.repeats, single=_constant(reading, node, flow.heads))
+        reading.terms[-1] = replace(term, repeats=single)
     return flow
 
 
-def _shared(reading: Reading, node: fx.Node, heads: Heads) -> bool:
-    """Whether a constant is one for all heads, and as large as what it meets of each."""
-    operands = (node.args[0], argument(node, 1, 1))
-    constants = [each for each in operands if not _is_computed(reading, each)]
-    if not constants or not isinstance(constants[0], fx.Node):
-        return False
-    shape, result = shape_of(constants[0]), shape_of(node)
-    size = reading.per_image(math.prod(result)) // result[heads.axis]
-    aligned = (1,) * (len(result) - len(shape)) + shape
-    return aligned[heads.axis] == 1 and math.prod(shape) == size
+def _constant(reading: Reading, node: fx.Node, heads: Heads | None) -> str | None:
+    """What the second operand is; None for a tensor, computed or a constant as large as one.
 
-
-def _constant(reading: Reading, node: fx.Node) -> str | None:
-    """What the second operand is; None for a tensor, computed or a constant as large as one."""
+    With ``heads``: what it is beside a single one of them.
+    """
     operands = [node.args[0], argument(node, 1, 1)]
     fixed = [each for each in operands if not _is_computed(reading, each)]
     if not fixed:
         return None
-    count = math.prod(shape_of(fixed[0])) if isinstance(fixed[0], fx.Node) else 1
+    shape = shape_of(fixed[0]) if isinstance(fixed[0], fx.Node) else ()
+    result = shape_of(node)
+    count, size = math.prod(shape), reading.per_image(math.prod(result))
+    if heads is not None:
+        aligned = (1,) * (len(result) - len(shape)) + shape
+        count, size = count // aligned[heads.axis], size // result[heads.axis]
     if count == 1:
         return "scalar"
-    return "per_channel" if count < reading.per_image(math.prod(shape_of(node))) else None
+    return "per_channel" if count < size else None
 
 
 def _is_computed(reading: Reading, operand: Any) -> bool:

@@ -49,7 +49,7 @@ def _matmul(reading: Reading, node: fx.Node) -> Flow:
     inputs = _side(reading, node, first, -1)
     outputs = _side(reading, node, second, -1)
     heads = reading.heads(node)
-    repeats = reading.repeats(heads, "copies", copies)
+    repeats = reading.repeats(heads, "copies", copies, operator.variant)
     if heads is not None and heads.axis >= len(shape_of(node)) - 2:
         raise reading.unfollowed(node, first)
     term = Term(operator, inputs, outputs, name_of(node), float(rows * copies), repeats)
@@ -154,7 +154,7 @@ def _softmax(reading: Reading, node: fx.Node) -> Flow:
         width=columns,
         variant="log" if operator_name(node) == "log_softmax" else None,
     )
-    repeats = reading.repeats(flow.heads, "height", operator.height)
+    repeats = reading.repeats(flow.heads, "height", operator.height, operator.variant)
     term = Term(operator, channels, channels, name_of(node), repeats=repeats)
     reading.emit(term, axis)
     return Flow(flow.channels, flow.axis, heads=flow.heads)

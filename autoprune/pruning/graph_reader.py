@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 
 from autoprune.errors import ModelError
 from autoprune.models.channel_map import ChannelMap
-from autoprune.pruning import graph_layers, graph_pixels, graph_products
+from autoprune.pruning import graph_layers, graph_normalising, graph_pixels, graph_products
 from autoprune.pruning.channels import Channels, TensorChannels
 from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
 from autoprune.pruning.graph_heads import KEEPS_HEADS, view_with_heads
@@ -21,7 +21,12 @@ from autoprune.pruning.graph_views import VIEWS
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.terms import Term
 
-RULES: dict[str, Rule] = {**graph_layers.RULES, **graph_products.RULES, **graph_pixels.RULES}
+RULES: dict[str, Rule] = {
+    **graph_layers.RULES,
+    **graph_products.RULES,
+    **graph_pixels.RULES,
+    **graph_normalising.RULES,
+}
 CREATES = frozenset(("full_like", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like"))
 """What takes a tensor for its shape and type alone: its values are constants."""
 

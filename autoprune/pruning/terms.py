@@ -23,19 +23,19 @@ class Repeats:
         units: how often, as for the heads of an attention.
         trait: the field of the operator that grows with them.
         each: its value for one unit.
-        shared: a constant operand is the same for all units, and as large as what is computed for
-            one: beside a single unit it is no smaller operand.
+        single: variant for a single unit, beside which a constant can be a number, or as large as
+            what is computed.
     """
 
     units: Channels
     trait: Trait
     each: int
-    shared: bool = False
+    single: str | None
 
     def of(self, operator: Operator, units: int) -> Operator:
         """The operator done for so many units."""
         size = self.each * units
-        variant = None if self.shared and units == 1 else operator.variant
+        variant = self.single if units == 1 else operator.variant
         if self.trait == "height":
             return replace(operator, height=size, variant=variant)
         return replace(operator, copies=size, variant=variant)

@@ -57,7 +57,7 @@ def read(name: str) -> tuple[nn.Module, torch.Tensor, SearchSpace, Network]:
     return model, inputs, space, read_network(model, inputs, space)
 
 
-@pytest.mark.parametrize("name", ["vit", "swin", "maxvit", "length_first"])
+@pytest.mark.parametrize("name", ["vit", "swin", "swin_v2", "maxvit", "length_first"])
 def test_operators_at_a_schedule_are_those_of_the_pruned_network(name: str) -> None:
     model, inputs, space, whole = read(name)
     table = made_up_table(whole.operators())
@@ -129,7 +129,10 @@ def test_heads_are_refused_where_no_rule_follows_them(function: Any) -> None:
         read_network(model, inputs, space)
 
 
-def test_cosine_attention_is_refused_by_the_operator_that_has_no_price() -> None:
-    model, inputs, space = prepared("swin_v2")
-    with pytest.raises(ModelError, match=r"attn' computes 'linalg_vector_norm', which no rule"):
-        read_network(model, inputs, space)
+def test_lengths_are_refused_where_nothing_is_divided_by_them() -> None:
+    class Lengths(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+
+    with pytest.raises(ModelError, match="takes the length of a tensor for something else"):
+        read_network(Lengths(), torch.randn(2, 5, 12), NOTHING)
