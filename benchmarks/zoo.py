@@ -10,6 +10,7 @@ result runs, trains for two steps, and is exported to ONNX, which must compute t
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -162,9 +163,8 @@ def _prunable(
 
 
 def _reasons(row: Row) -> str:
-    counted = Counter(
-        left.reason.partition(";")[0].partition(" (")[0] for left in row.space.left_out
-    )
+    reasons = (left.reason.partition(";")[0].partition(" (")[0] for left in row.space.left_out)
+    counted = Counter(re.sub(r"'[^']*'", "another tensor", reason) for reason in reasons)
     said = [f"{reason} ({count})" for reason, count in counted.most_common()]
     return "; ".join([*said, *([row.unpriced] if row.unpriced else [])]) + "."
 

@@ -15,6 +15,7 @@ OperatorKind = Literal[
     "batch_norm",
     "layer_norm",
     "group_norm",
+    "l2_norm",
     "softmax",
     "activation",
     "add",
@@ -50,7 +51,8 @@ class Operator:
       first one is multiplied by a number before; ``scaled_transposed``: both
     * attention: queries at ``height``, keys and values at ``width`` positions, ``copies`` times an
       image; the channels are heads times ``head_dim``; variant ``causal`` or ``masked``
-    * layer_norm: over the channels, at ``height * width`` positions
+    * layer_norm, l2_norm (division by the length): over the channels, at ``height * width``
+      positions
     * softmax: over the channels, ``height`` blocks of them, each of ``width`` columns; variant
       ``log``
     * add, multiply: of two tensors; variant ``scalar`` or ``per_channel``: with constants

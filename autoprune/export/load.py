@@ -21,6 +21,7 @@ from autoprune.export.files import (
 from autoprune.export.onnx_files import TOLERANCE, difference
 from autoprune.export.schedule import Schedule
 from autoprune.export.shapes import first_difference
+from autoprune.models.attention import prunable_attention
 from autoprune.models.registry import build_model, call_factory
 from autoprune.pruning.surgery import fit
 
@@ -55,13 +56,17 @@ def load(folder: str | Path, model: ModelSource | None = None) -> nn.Module:
 
 
 def unpruned_network(schedule: Schedule, model: ModelSource | None) -> nn.Module:
-    """The network that was pruned, with whatever weights its source gives it."""
+    """The network that was pruned, with whatever weights its source gives it.
+
+    Its attention has heads that can be pruned, as it had in the search.
+    """
     reference = schedule.model
     if isinstance(model, nn.Module):
-        return model
+        return prunable_attention(model)
     if callable(model):
         name = getattr(model, "__name__", repr(model))
-        return call_factory(name, model, reference.classes, reference.input_shape)
+        made = call_factory(name, model, reference.classes, reference.input_shape)
+        return prunable_attention(made)
     named = model or reference.name
     if named is None:
         raise ModelError(

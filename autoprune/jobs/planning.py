@@ -25,6 +25,7 @@ from autoprune.jobs.tables import PricedTable
 from autoprune.jobs.why import savings_by_table
 from autoprune.pruning.cost import CostModel
 from autoprune.pruning.criteria import unit_norms
+from autoprune.pruning.space import PruningGroup
 from autoprune.spec import JobSpec
 from autoprune.trials.records import Json
 from searchers.base import Searcher
@@ -204,15 +205,18 @@ def make_plan(spec: JobSpec, subject: Subject, tables: Tables, primary: str | No
 def _problem(spec: JobSpec, subject: Subject, load: Load, parts: tuple[Load, ...]) -> Problem:
     norms = unit_norms(subject.model.state_dict(), subject.space)
     groups = tuple(
-        Group(g.name, g.units, g.choices, norms.get(g.name), _traits(subject, g.producers[0]))
+        Group(g.name, g.units, g.choices, norms.get(g.name), _traits(subject, g))
         for g in subject.space.groups
     )
     return Problem(groups, load, spec.trials, parts)
 
 
-def _traits(subject: Subject, layer: str) -> LayerTraits:
+def _traits(subject: Subject, group: PruningGroup) -> LayerTraits:
+    layer, parameters = group.producers[0], dict(subject.model.named_parameters())
     module = subject.model.get_submodule(layer)
-    weight = module.get_parameter("weight")
+    # Not every weight is called so: torch's attention makes its heads by another one.
+    made = (place.tensor for place in group.slices if place.role == "output")
+    weight = next(parameters[name] for name in (f"{layer}.weight", *made) if name in parameters)
     stride = getattr(module, "stride", (0,))
     return LayerTraits(
         kind="conv" if weight.ndim == 4 else "linear",

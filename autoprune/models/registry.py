@@ -16,6 +16,7 @@ from types import ModuleType
 from torch import nn
 
 from autoprune.errors import ModelError, UnknownNameError
+from autoprune.models.attention import prunable_attention
 from autoprune.models.cifar_resnet import cifar_resnet
 from autoprune.models.digits_cnn import DigitsCnn
 from autoprune.models.vgg import Vgg16Bn
@@ -67,6 +68,8 @@ def build_model(name: str, *, classes: int, input_shape: Shape | None = None) ->
 def find_model(name: str) -> Builder:
     """What builds the model called ``name``, see :func:`build_model`, before the data is known.
 
+    Attention in it has heads that can be pruned.
+
     Raises:
         UnknownNameError: nothing of that name; lists what there is.
         ModelError: the factory's module cannot be imported.
@@ -84,8 +87,10 @@ def find_model(name: str) -> Builder:
         build = _timm_model(wanted)
     else:
         factory = _factory(source, wanted)
-        return lambda classes, shape: call_factory(name, factory, classes, shape).eval()
-    return lambda classes, _shape: build(classes).eval()
+        return lambda classes, shape: prunable_attention(
+            call_factory(name, factory, classes, shape)
+        ).eval()
+    return lambda classes, _shape: prunable_attention(build(classes)).eval()
 
 
 def default_input_shape(name: str) -> Shape | None:

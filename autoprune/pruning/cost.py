@@ -11,7 +11,7 @@ from autoprune.errors import ModelError, TableError
 from autoprune.pruning.explain import FloorTerm, fair_savings, floor_terms
 from autoprune.pruning.latency_sum import LatencySum
 from autoprune.pruning.network import Network
-from autoprune.pruning.pair_grids import ONE, Axes, FloatArray, Grid, IntArray, PairGrid, merged
+from autoprune.pruning.pair_grids import Axes, FloatArray, Grid, IntArray, PairGrid, merged
 from autoprune.pruning.pricing import Priced, price
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.table_sum import TableSum, TableSums
@@ -158,8 +158,7 @@ class CostModel:
         return TableSum(grids, self._axes, self._space)
 
     def _mac_grid(self, term: Term) -> Grid:
-        inputs = ONE if term.equal else term.inputs
-        return _scaled(term.macs, self._axes.outer(inputs, term.outputs))
+        return _scaled(term.macs_each, self._axes.outer(*term.sides))
 
 
 def _scaled(factor: float, grid: Grid) -> Grid:

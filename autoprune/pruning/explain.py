@@ -32,8 +32,7 @@ def floor_terms(priced: Iterable[Priced], axes: Axes, space: SearchSpace) -> lis
     floor = np.array([[group.choices[0] for group in space.groups]], dtype=np.int64)
     costs = []
     for each in priced:
-        op, widths = each.term.operator, floor[0].tolist()
-        label = op.with_channels(each.term.inputs.at(widths), each.term.outputs.at(widths)).label
+        label = each.term.at(floor[0].tolist()).label
         costs.append(FloorTerm(each.term.layer, label, float(_at(each.seconds, axes, floor)[0])))
     return sorted(costs, key=lambda cost: -cost.seconds)
 

@@ -14,17 +14,32 @@ from autoprune.errors import ModelError
 from autoprune.models.channel_map import ChannelMap
 from autoprune.pruning.channels import Channels, TensorChannels
 from autoprune.pruning.graph_nodes import layer_of, pixels, shape_of
-from autoprune.pruning.terms import Term
+from autoprune.pruning.terms import Repeats, Term, Trait
 from latency_tables.operators import Operator, OperatorKind
 
 
 @dataclass(frozen=True)
+class Heads:
+    """Units of a group that an axis of their own counts, beside that of the channels."""
+
+    units: Channels
+    axis: int
+
+
+@dataclass(frozen=True)
 class Flow:
-    """A tensor on its way: its channels, the axis that counts them, and the term that made it."""
+    """A tensor on its way: its channels, the axis that counts them, and the term that made it.
+
+    Args:
+        run: neighbouring channels of each unit, see :meth:`TensorChannels.run`; 0 if not known.
+        heads: what of them was split off.
+    """
 
     channels: Channels
     axis: int
     term: int | None = None
+    run: int = 0
+    heads: Heads | None = None
 
 
 @dataclass
@@ -97,7 +112,14 @@ class Reading:
         count = shape_of(source)[flow.axis]
         height, width = self.pixels(source, flow.axis)
         operator = Operator(kind, count, count, height, width, **traits)
-        return self.emit(Term(operator, flow.channels, flow.channels, name_of(node)), flow.axis)
+        heads = self.heads(node)
+        repeats = None
+        if heads is not None:
+            if width > 1 and heads.axis != min({1, 2, 3} - {flow.axis}):
+                raise self.unfollowed(node, source)
+            repeats = self.repeats(heads, "height", height, operator.variant)
+        term = Term(operator, flow.channels, flow.channels, name_of(node), repeats=repeats)
+        return replace(self.emit(term, flow.axis), heads=heads)
 
     def fused(self, node: fx.Node, kinds: frozenset[str], **traits: Any) -> Flow | None:
         """Make ``node`` part of the term before it, where it can be."""
@@ -115,11 +137,32 @@ class Reading:
     def fixed(self, node: fx.Node, source: fx.Node) -> None:
         """Raise ModelError where channels can be pruned that a rule takes as they are."""
         if self.flows[source].channels.multiples:
-            raise ModelError(
-                f"layer {name_of(node)!r} takes prunable channels of shape {shape_of(source)} into "
-                f"{node.name!r}, where no rule follows them; exclude the layer that produces them "
-                "by pattern"
-            )
+            raise self.unfollowed(node, source)
+
+    def heads(self, node: fx.Node) -> Heads | None:
+        """Those that all tensors a node takes have in common; raises ModelError where one lacks."""
+        first, *others = self.sources(node)
+        heads = self.flows[first].heads
+        for other in others:
+            if self.flows[other].heads != heads:
+                raise self.unfollowed(node, other)
+        return heads
+
+    def repeats(
+        self, heads: Heads | None, trait: Trait, size: int, variant: str | None
+    ) -> Repeats | None:
+        """What is done once for each head, where ``size`` counts it for all unpruned heads."""
+        if heads is None:
+            return None
+        return Repeats(heads.units, trait, size // heads.units.at(self.full), variant)
+
+    def unfollowed(self, node: fx.Node, source: fx.Node) -> ModelError:
+        """What to raise where no rule follows the prunable channels of ``source``."""
+        return ModelError(
+            f"layer {name_of(node)!r} takes prunable channels of shape {shape_of(source)} into "
+            f"{node.name!r}, where no rule follows them; exclude the layer that produces them "
+            "by pattern"
+        )
 
 
 Rule = Callable[[Reading, fx.Node], Flow]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from torch import fx
@@ -144,7 +145,7 @@ def _linear(reading: Reading, node: fx.Node) -> Flow:
     inputs = reading.sizes.of(name, 1, in_features)
     outputs = reading.sizes.of(name, 0, out_features)
     term = Term(operator, inputs, outputs, layer_named(name), float(positions))
-    return reading.emit(term, len(shape) - 1)
+    return replace(reading.emit(term, len(shape) - 1), run=reading.sizes.run(name, 0))
 
 
 def channel_map(reading: Reading, node: fx.Node, layer: str) -> Flow:

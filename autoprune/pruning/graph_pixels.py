@@ -10,7 +10,7 @@ from torch import fx
 
 from autoprune.errors import ModelError
 from autoprune.pruning.channels import Channels
-from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
+from autoprune.pruning.graph_flows import Flow, Heads, Reading, Rule, name_of
 from autoprune.pruning.graph_nodes import (
     argument,
     operator_name,
@@ -18,6 +18,7 @@ from autoprune.pruning.graph_nodes import (
     scales_a_product,
     shape_of,
 )
+from autoprune.pruning.graph_normalising import normalised
 from autoprune.pruning.terms import Term
 from latency_tables.operators import Operator, OperatorKind
 
@@ -26,20 +27,36 @@ def _elementwise(reading: Reading, node: fx.Node) -> Flow:
     if scales_a_product(node):
         # The product that reads it is priced with it: some runtimes do both in one step.
         return reading.source(node)[1]
+    whole = normalised(node)
+    if whole is not None:
+        return replace(reading.flows[whole], term=None)
     kind: OperatorKind = "add" if operator_name(node) in ("add", "sub") else "multiply"
-    return reading.alike(node, kind, variant=_constant(reading, node))
+    flow = reading.alike(node, kind, variant=_constant(reading, node, None))
+    term = reading.terms[-1]
+    if flow.heads is not None and term.repeats is not None:
+        single = replace(term.repeats, single=_constant(reading, node, flow.heads))
+        reading.terms[-1] = replace(term, repeats=single)
+    return flow
 
 
-def _constant(reading: Reading, node: fx.Node) -> str | None:
-    """What the second operand is; None for a tensor, computed or a constant as large as one."""
+def _constant(reading: Reading, node: fx.Node, heads: Heads | None) -> str | None:
+    """What the second operand is; None for a tensor, computed or a constant as large as one.
+
+    With ``heads``: what it is beside a single one of them.
+    """
     operands = [node.args[0], argument(node, 1, 1)]
     fixed = [each for each in operands if not _is_computed(reading, each)]
     if not fixed:
         return None
-    count = math.prod(shape_of(fixed[0])) if isinstance(fixed[0], fx.Node) else 1
+    shape = shape_of(fixed[0]) if isinstance(fixed[0], fx.Node) else ()
+    result = shape_of(node)
+    count, size = math.prod(shape), reading.per_image(math.prod(result))
+    if heads is not None:
+        aligned = (1,) * (len(result) - len(shape)) + shape
+        count, size = count // aligned[heads.axis], size // result[heads.axis]
     if count == 1:
         return "scalar"
-    return "per_channel" if count < reading.per_image(math.prod(shape_of(node))) else None
+    return "per_channel" if count < size else None
 
 
 def _is_computed(reading: Reading, operand: Any) -> bool:

@@ -48,9 +48,13 @@ def _matmul(reading: Reading, node: fx.Node) -> Flow:
     )
     inputs = _side(reading, node, first, -1)
     outputs = _side(reading, node, second, -1)
-    term = Term(operator, inputs, outputs, name_of(node), float(rows * copies))
+    heads = reading.heads(node)
+    repeats = reading.repeats(heads, "copies", copies, operator.variant)
+    if heads is not None and heads.axis >= len(shape_of(node)) - 2:
+        raise reading.unfollowed(node, first)
+    term = Term(operator, inputs, outputs, name_of(node), float(rows * copies), repeats)
     flow = reading.emit(term, len(shape_of(node)) - 1)
-    return Flow(flow.channels, flow.axis)
+    return Flow(flow.channels, flow.axis, heads=heads)
 
 
 def _by_weight(reading: Reading, node: fx.Node, first: fx.Node) -> Flow:
@@ -82,7 +86,7 @@ def _swaps_last(node: fx.Node) -> bool:
     rank = len(shape_of(node))
     order = list(range(rank))
     swapped = [*order[:-2], order[-1], order[-2]]
-    if operator_name(node) == "transpose":
+    if operator_name(node) in ("swapaxes", "transpose"):
         dims = {int(dim) % rank for dim in node.args[1:3]}  # type: ignore[arg-type]
         return dims == set(order[-2:])
     if operator_name(node) == "permute":
@@ -106,12 +110,12 @@ def _attention(reading: Reading, node: fx.Node) -> Flow:
     variant = "causal" if _option(node, 5, "is_causal") else None
     if _option(node, 3, "attn_mask") is not None:
         variant = "masked"
-    channels = heads * head_dim
+    count = heads * head_dim
     copies = reading.per_image(math.prod(outer) // heads)
     operator = Operator(
         "attention",
-        channels,
-        channels,
+        count,
+        count,
         height=tokens,
         width=shapes[1][-2],
         head_dim=head_dim,
@@ -119,9 +123,12 @@ def _attention(reading: Reading, node: fx.Node) -> Flow:
         variant=variant,
     )
     macs = 2.0 * tokens * shapes[1][-2] * copies
-    fixed = Channels(channels)
-    reading.emit(Term(operator, fixed, fixed, name_of(node), macs), 1)
-    return Flow(Channels(head_dim), len(shapes[0]) - 1)
+    prunable = reading.heads(node)
+    if prunable is not None and prunable.axis != len(outer) - 1:
+        raise reading.unfollowed(node, queries)
+    channels = Channels(count) if prunable is None else prunable.units.times(head_dim)
+    reading.emit(Term(operator, channels, channels, name_of(node), macs), 1)
+    return Flow(Channels(head_dim), len(shapes[0]) - 1, heads=prunable)
 
 
 def _option(node: fx.Node, position: int, name: str) -> Any:
@@ -137,6 +144,8 @@ def _softmax(reading: Reading, node: fx.Node) -> Flow:
         reading.fixed(node, source)
         channels = Channels(shape[axis])
     columns = math.prod(shape[axis + 1 :])
+    if flow.heads is not None and flow.heads.axis >= axis:
+        raise reading.unfollowed(node, source)
     operator = Operator(
         "softmax",
         shape[axis],
@@ -145,8 +154,10 @@ def _softmax(reading: Reading, node: fx.Node) -> Flow:
         width=columns,
         variant="log" if operator_name(node) == "log_softmax" else None,
     )
-    reading.emit(Term(operator, channels, channels, name_of(node)), axis)
-    return Flow(flow.channels, flow.axis)
+    repeats = reading.repeats(flow.heads, "height", operator.height, operator.variant)
+    term = Term(operator, channels, channels, name_of(node), repeats=repeats)
+    reading.emit(term, axis)
+    return Flow(flow.channels, flow.axis, heads=flow.heads)
 
 
 RULES: dict[str, Rule] = {

@@ -11,16 +11,22 @@ from torch.export import ExportedProgram
 
 from autoprune.errors import ModelError
 from autoprune.models.channel_map import ChannelMap
-from autoprune.pruning import graph_layers, graph_pixels, graph_products
+from autoprune.pruning import graph_layers, graph_normalising, graph_pixels, graph_products
 from autoprune.pruning.channels import Channels, TensorChannels
 from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
+from autoprune.pruning.graph_heads import KEEPS_HEADS, view_with_heads
 from autoprune.pruning.graph_layers import ACTIVATIONS, activation, channel_map
 from autoprune.pruning.graph_nodes import layer_of, operator_name, shape_of
-from autoprune.pruning.graph_views import VIEWS, view
+from autoprune.pruning.graph_views import VIEWS
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.terms import Term
 
-RULES: dict[str, Rule] = {**graph_layers.RULES, **graph_products.RULES, **graph_pixels.RULES}
+RULES: dict[str, Rule] = {
+    **graph_layers.RULES,
+    **graph_products.RULES,
+    **graph_pixels.RULES,
+    **graph_normalising.RULES,
+}
 CREATES = frozenset(("full_like", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like"))
 """What takes a tensor for its shape and type alone: its values are constants."""
 
@@ -74,7 +80,7 @@ def _visit(reading: Reading, node: fx.Node) -> Flow:
     if layer in reading.maps:
         return channel_map(reading, node, layer)
     if name in VIEWS:
-        return view(reading, node)
+        return view_with_heads(reading, node)
     if name in ACTIVATIONS:
         return activation(reading, node, ACTIVATIONS[name])
     rule = RULES.get(name)
@@ -83,4 +89,7 @@ def _visit(reading: Reading, node: fx.Node) -> Flow:
             f"layer {name_of(node)!r} computes {name!r}, which no rule prices: "
             f"there is {', '.join(sorted({*RULES, *ACTIVATIONS, *VIEWS}))}"
         )
+    for source in reading.sources(node):
+        if reading.flows[source].heads is not None and name not in KEEPS_HEADS:
+            raise reading.unfollowed(node, source)
     return rule(reading, node)

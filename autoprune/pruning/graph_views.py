@@ -32,7 +32,7 @@ SAME_AXES = frozenset(
     }
 )
 RESHAPES = frozenset({"flatten", "reshape", "squeeze", "unflatten", "unsqueeze", "view"})
-MOVES = frozenset({"expand", "permute", "select", "transpose", "unbind"})
+MOVES = frozenset({"expand", "permute", "select", "swapaxes", "transpose", "unbind"})
 VIEWS = SAME_AXES | RESHAPES | MOVES
 
 
@@ -51,7 +51,7 @@ def view(reading: Reading, node: fx.Node) -> Flow:
     before, after = shape_of(source), shape_of(node)
     if before == after and operator_name(node) in SAME_AXES | RESHAPES:
         return flow
-    axis = _moved(node, flow.axis, before, after)
+    axis = moved(node, flow.axis, before, after)
     if axis is not None:
         kept, count = before[flow.axis], after[axis]
         if count == kept:
@@ -67,9 +67,7 @@ def _part(reading: Reading, node: fx.Node, source: fx.Node) -> Flow:
     """One of the tensors that a chunk, a split or an unbind made."""
     whole, flow = reading.source(source)
     before, after = shape_of(whole), shape_of(node)
-    axis: int | None = flow.axis
-    if operator_name(source) == "unbind":
-        axis = _without(flow.axis, int(argument(source, 1, 0)) % len(before))
+    axis = part_axis(reading, source, flow.axis)
     if axis is not None and after[axis] == before[flow.axis]:
         return Flow(flow.channels, axis)
     if axis is not None and (split := _shared(flow.channels, before[flow.axis], after[axis])):
@@ -80,6 +78,14 @@ def _part(reading: Reading, node: fx.Node, source: fx.Node) -> Flow:
 def _shared(channels: Channels, before: int, after: int) -> Channels | None:
     """Channels cut into equal parts, as a channel shuffle and a chunk cut them."""
     return channels.over(before // after) if after and before % after == 0 else None
+
+
+def part_axis(reading: Reading, source: fx.Node, axis: int) -> int | None:
+    """Where an axis is in the parts that a chunk, a split or an unbind made; None if it is gone."""
+    if operator_name(source) != "unbind":
+        return axis
+    whole, _ = reading.source(source)
+    return _without(axis, int(argument(source, 1, 0)) % len(shape_of(whole)))
 
 
 def _recounted(reading: Reading, node: fx.Node, source: fx.Node, axis: int | None) -> Flow:
@@ -98,7 +104,7 @@ def _recounted(reading: Reading, node: fx.Node, source: fx.Node, axis: int | Non
     return Flow(Channels(after[place]), place)
 
 
-def _moved(node: fx.Node, axis: int, before: Shape, after: Shape) -> int | None:
+def moved(node: fx.Node, axis: int, before: Shape, after: Shape) -> int | None:
     """The axis that counts the channels afterwards; None where there is none."""
     name = operator_name(node)
     if name in RESHAPES:
@@ -153,5 +159,6 @@ _MOVERS: dict[str, Callable[[fx.Node, int, int], int | None]] = {
     "expand": _expanded,
     "permute": _permuted,
     "select": _selected,
+    "swapaxes": _transposed,
     "transpose": _transposed,
 }

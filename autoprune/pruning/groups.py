@@ -13,6 +13,7 @@ from torch import nn
 from autoprune.errors import ModelError
 from autoprune.pruning.dependencies.finder import find_dependencies
 from autoprune.pruning.dependencies.grouping import Found
+from autoprune.pruning.heads import head_layers, with_heads
 from autoprune.pruning.preflight import preflight
 from autoprune.pruning.space import LeftOut, PruningGroup, SearchSpace
 
@@ -36,6 +37,7 @@ def find_groups(
         example_input: [N, ...] as the model takes it.
         ignore: patterns (``layer1.*``) over layer names; the outputs of these are not pruned.
         divisor: widths are multiples of it, besides the full width; see :func:`legal_widths`.
+            Heads of attention are counted singly.
         min_keep: smallest fraction of a group's units that may be kept.
         seed: of the pre-flight's index sets.
 
@@ -49,8 +51,10 @@ def find_groups(
             f"got min_keep={min_keep}, divisor={divisor}"
         )
     found = find_dependencies(model, example_input)
-    _check_patterns(ignore, [layer for each in found for layer in each.producers])
-    space = preflight(model, example_input, _chosen(found, ignore, divisor, min_keep), seed=seed)
+    _check_patterns(ignore, tuple(dict.fromkeys((*found.layers, *head_layers(model)))))
+    chosen = _chosen(found.channels, ignore, divisor, min_keep)
+    chosen = with_heads(chosen, model, found.layers, ignore=ignore, min_keep=min_keep)
+    space = preflight(model, example_input, chosen, seed=seed)
     if not any(len(group.choices) > 1 for group in space.groups):
         reasons = "; ".join(f"{left.name}: {left.reason}" for left in space.left_out)
         raise ModelError(

@@ -47,12 +47,9 @@ class Network:
         return {operator for term in self.terms for operator in self._variants(term, points)}
 
     def _variants(self, term: Term, points: int | None) -> Iterator[Operator]:
-        inputs = self._grid(term.inputs, points)
-        if term.equal:
-            yield from (term.operator.with_channels(width, width) for width in inputs)
-            return
-        outputs = self._grid(term.outputs, points)
-        yield from (term.operator.with_channels(i, o) for i in inputs for o in outputs)
+        # Between numbers of repeats no table interpolates.
+        first, second = (self._grid(s, None if term.repeats else points) for s in term.sides)
+        yield from (term.between(one, other) for one in first for other in second)
 
     def _grid(self, channels: Channels, points: int | None) -> tuple[int, ...]:
         totals = reachable(channels, self.space)

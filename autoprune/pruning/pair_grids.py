@@ -15,7 +15,6 @@ from autoprune.pruning.space import SearchSpace
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-ONE = Channels(1)
 
 
 @dataclass(frozen=True)

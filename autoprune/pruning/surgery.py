@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from autoprune.errors import ModelError, WeightsError
+from autoprune.models.attention import HeadedAttention
 from autoprune.pruning.space import Kept, PruningGroup, SearchSpace
 
 State = Mapping[str, torch.Tensor]
@@ -176,6 +177,8 @@ def _follow(module: nn.Module) -> None:
         module.num_features = module.num_features if sized is None else len(sized)
     elif isinstance(module, nn.PReLU):
         module.num_parameters = len(module.weight)
+    elif isinstance(module, HeadedAttention):
+        module.follow_weights()
 
 
 def _follow_conv(conv: nn.modules.conv._ConvNd) -> None:

@@ -128,6 +128,13 @@ def _layer_norm(graph: GraphBuilder, op: Operator) -> str:
     return graph.node("LayerNormalization", INPUT_NAME, scale, shift, axis=-1)
 
 
+def _l2_norm(graph: GraphBuilder, _op: Operator) -> str:
+    length = graph.node("ReduceL2", INPUT_NAME, axes=[-1], keepdims=1)
+    bounded = graph.node("Clip", length, graph.scalar(1e-12))
+    shape = graph.node("Shape", INPUT_NAME)
+    return graph.node("Div", INPUT_NAME, graph.node("Expand", bounded, shape))
+
+
 def _group_norm(graph: GraphBuilder, op: Operator) -> str:
     # Opset 17 has none: the exporter normalises the groups as if they were channels.
     parts = graph.constant(np.array([0, op.groups, -1]))
@@ -153,6 +160,7 @@ KINDS: dict[str, Callable[[GraphBuilder, Operator], str]] = {
     "batch_norm": lambda graph, op: batch_norm(graph, op, INPUT_NAME),
     "layer_norm": _layer_norm,
     "group_norm": _group_norm,
+    "l2_norm": _l2_norm,
     "softmax": lambda graph, op: graph.node(
         "LogSoftmax" if op.variant == "log" else "Softmax", INPUT_NAME, axis=1
     ),

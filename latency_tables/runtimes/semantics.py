@@ -93,7 +93,7 @@ def input_shapes(op: Operator, batch: int) -> list[tuple[int, ...]]:
     * matmul: [batch * copies, height, in_channels], [batch * copies, in_channels, out_channels]
     * attention: queries [batch * copies, heads, height, head_dim], keys and values alike with
       width for height; where masked, the mask [height, width]
-    * layer_norm: [batch, height * width, channels]
+    * layer_norm, l2_norm: [batch, height * width, channels]
     * softmax: [batch * height, channels, width], without the last where it is 1
     * add, multiply: two tensors of equal shape; with constants one, which holds its channels last
       where the width is 1, as tokens do
@@ -103,7 +103,7 @@ def input_shapes(op: Operator, batch: int) -> list[tuple[int, ...]]:
     """
     if op.kind in ("matmul", "attention"):
         return _product_shapes(op, batch * op.copies)
-    if op.kind in ("linear", "layer_norm"):
+    if op.kind in ("linear", "layer_norm", "l2_norm"):
         return [_token_shape(op, batch)]
     if op.kind == "conv1d":
         return [(batch, op.in_channels, op.width)]

@@ -64,6 +64,11 @@ class _Attention(nn.Module):
         )
 
 
+class _L2Norm(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.normalize(x, dim=-1)
+
+
 class _Concat(nn.Module):
     def forward(self, *parts: torch.Tensor) -> torch.Tensor:
         return torch.cat(parts, dim=1)
@@ -128,6 +133,7 @@ _KINDS: dict[str, Callable[[Operator], nn.Module]] = {
     "batch_norm": _batch_norm,
     "layer_norm": lambda op: nn.LayerNorm(op.in_channels),
     "group_norm": lambda op: nn.GroupNorm(op.groups, op.in_channels),
+    "l2_norm": lambda _: _L2Norm(),
     "softmax": lambda op: (nn.LogSoftmax if op.variant == "log" else nn.Softmax)(dim=1),
     "activation": lambda _: nn.Identity(),
     "add": lambda op: _Elementwise(op, torch.add),

@@ -61,6 +61,7 @@ EVERY_KIND = {
     "masked attention": Operator("attention", 12, 12, 9, 7, head_dim=6, variant="masked"),
     "layer_norm": Operator("layer_norm", 8, 8, 9, 9),
     "group_norm": Operator("group_norm", 8, 8, 9, 9, groups=4),
+    "l2_norm": Operator("l2_norm", 8, 8, 9),
     "softmax": Operator("softmax", 8, 8, 9),
     "softmax over a middle axis": Operator("softmax", 8, 8, 2, 9, variant="log"),
     "batch_norm": Operator("batch_norm", 8, 8, 9, 9, activation="relu"),

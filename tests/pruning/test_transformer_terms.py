@@ -33,6 +33,7 @@ def operators(model: nn.Module, *shape: int) -> list[Operator]:
     [
         ("vit_b_16", 1, 17.564, {"attention": 12, "layer_norm": 25, "linear": 49, "conv": 1}),
         ("swin_t", 2, 4.491, {"matmul": 24, "softmax": 12, "layer_norm": 29, "linear": 52}),
+        ("maxvit_t", 1, 5.558, {"matmul": 44, "softmax": 22}),
         ("convnext_tiny", 1, 4.456, {"layer_norm": 23, "linear": 37, "conv": 22, "multiply": 18}),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -12,8 +13,21 @@ from autoprune.pruning.dependencies.reader import read_dependencies
 from autoprune.pruning.exporting import export
 
 
-def find_dependencies(model: nn.Module, example_input: torch.Tensor) -> list[Found]:
-    """Tied channels in network order.
+@dataclass(frozen=True)
+class Dependencies:
+    """What a model's channels depend on.
+
+    Args:
+        channels: those that are tied, in network order.
+        layers: names of the layers with a weight, in the order they ran.
+    """
+
+    channels: tuple[Found, ...]
+    layers: tuple[str, ...]
+
+
+def find_dependencies(model: nn.Module, example_input: torch.Tensor) -> Dependencies:
+    """Read the model's exported graph.
 
     Args:
         model: left untouched.
@@ -25,7 +39,8 @@ def find_dependencies(model: nn.Module, example_input: torch.Tensor) -> list[Fou
     """
     reading = read_dependencies(model, export(model, example_input[:1]))
     labels = reading.labels
-    return group(labels.places, labels.classes(), reading.layers, _aliases(model))
+    found = group(labels.places, labels.classes(), reading.layers, _aliases(model))
+    return Dependencies(tuple(found), tuple(reading.layers))
 
 
 def _aliases(model: nn.Module) -> dict[str, list[str]]:
