@@ -1,7 +1,7 @@
-"""What of torchvision's classifiers can be pruned: finds the groups of one network of each family.
+"""What of other people's networks can be pruned: torchvision's classifiers and a sample of timm's.
 
     python -m benchmarks.zoo > docs/models.md
-    python -m benchmarks.zoo --families resnet18 vit_b_16
+    python -m benchmarks.zoo --models torchvision:resnet18 timm:dla34
 
 For each network: the groups are found and pre-flighted, random units are cut from all of them, the
 result runs, trains for two steps, and is exported to ONNX, which must compute the same.
@@ -30,30 +30,53 @@ from autoprune.pruning.surgery import prune
 from latency_tables.runtimes.onnx_export import export_onnx
 
 FAMILIES = (
-    "alexnet",
-    "vgg16_bn",
-    "resnet18",
-    "resnext50_32x4d",
-    "wide_resnet50_2",
-    "densenet121",
-    "googlenet",
-    "inception_v3",
-    "squeezenet1_1",
-    "shufflenet_v2_x1_0",
-    "mobilenet_v2",
-    "mobilenet_v3_small",
-    "mnasnet1_0",
-    "efficientnet_b0",
-    "efficientnet_v2_s",
-    "regnet_x_400mf",
-    "regnet_y_400mf",
-    "convnext_tiny",
-    "vit_b_16",
-    "swin_t",
-    "swin_v2_t",
-    "maxvit_t",
+    "torchvision:alexnet",
+    "torchvision:vgg16_bn",
+    "torchvision:resnet18",
+    "torchvision:resnext50_32x4d",
+    "torchvision:wide_resnet50_2",
+    "torchvision:densenet121",
+    "torchvision:googlenet",
+    "torchvision:inception_v3",
+    "torchvision:squeezenet1_1",
+    "torchvision:shufflenet_v2_x1_0",
+    "torchvision:mobilenet_v2",
+    "torchvision:mobilenet_v3_small",
+    "torchvision:mnasnet1_0",
+    "torchvision:efficientnet_b0",
+    "torchvision:efficientnet_v2_s",
+    "torchvision:regnet_x_400mf",
+    "torchvision:regnet_y_400mf",
+    "torchvision:convnext_tiny",
+    "torchvision:vit_b_16",
+    "torchvision:swin_t",
+    "torchvision:swin_v2_t",
+    "torchvision:maxvit_t",
 )
-SIZES = {"inception_v3": 299}
+TIMM = (
+    "timm:resnet18",
+    "timm:resnetv2_50",
+    "timm:efficientnet_b0",
+    "timm:mobilenetv3_small_100",
+    "timm:repvgg_a0",
+    "timm:ghostnet_100",
+    "timm:hrnet_w18_small",
+    "timm:dla34",
+    "timm:vit_tiny_patch16_224",
+    "timm:deit_tiny_patch16_224",
+    "timm:convnext_atto",
+    "timm:regnety_002",
+    "timm:densenet121",
+    "timm:inception_v4",
+    "timm:xception41",
+    "timm:mixer_s16_224",
+    "timm:poolformer_s12",
+    "timm:tf_efficientnet_lite0",
+    "timm:mobilevit_xxs",
+    "timm:ese_vovnet19b_dw",
+)
+"""A sample."""
+SIZES = {"torchvision:inception_v3": 299, "timm:inception_v4": 299, "timm:mobilevit_xxs": 256}
 TOLERANCE = 1e-3
 """Between the pruned network and its ONNX file, as a fraction of the largest output."""
 
@@ -80,7 +103,7 @@ class Row:
 def main() -> None:
     """Print a page in Markdown."""
     options = _options()
-    rows = [examine(name) for name in options.families]
+    rows = [examine(name) for name in options.models]
     print(PAGE)
     print("| network | groups | left out | s | multiply-adds that can go |\n" + "| --- " * 5 + "|")
     for row in rows:
@@ -93,14 +116,18 @@ def main() -> None:
 
 
 def examine(name: str, size: int | None = None) -> Row:
-    """Find, check, prune, run, train and export one of torchvision's networks.
+    """Find, check, prune, run, train and export one network.
+
+    Args:
+        name: as for ``--model``.
+        size: of the images, in pixels each way.
 
     Raises:
         AssertionError: the pruned network does not compute what its ONNX file does.
     """
     size = size or SIZES.get(name, 224)
     torch.manual_seed(0)
-    model = build_model(f"torchvision:{name}", classes=10, input_shape=(3, size, size))
+    model = build_model(name, classes=10, input_shape=(3, size, size))
     example = torch.randn(1, 3, size, size)
     started = time.perf_counter()
     space = find_groups(model, example)
@@ -171,14 +198,14 @@ def _reasons(row: Row) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--families", nargs="+", default=FAMILIES)
+    parser.add_argument("--models", nargs="+", default=(*FAMILIES, *TIMM))
     return parser.parse_args()
 
 
 PAGE = """# Models
 
-What the group finder makes of one network of each of torchvision's families, 224 by 224 pixels
-(299 for Inception). Every group found was checked numerically: random units cut, against the
+What the group finder makes of one network of each of torchvision's families, and of a sample of
+timm's (`pip install 'autoprune[timm]'`), at 224 by 224 pixels or their own size. Every group found was checked numerically: random units cut, against the
 network with these units masked. Then units were cut from all groups at random, and the network ran,
 trained for two steps, and was exported to ONNX, which computed the same.
 

@@ -130,6 +130,7 @@ def _drop_auxiliary(_model: nn.Module, state: dict[str, object], prefix: str, *_
 
 
 def _timm_model(name: str) -> Callable[[int], nn.Module]:
+    torchvision()  # timm imports it too
     try:
         timm = importlib.import_module("timm")
     except ImportError as error:

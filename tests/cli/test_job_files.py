@@ -43,7 +43,7 @@ def test_a_job_file_gives_the_digest_of_the_same_options(
 ) -> None:
     shown = expect_done(program("search", job_file, "--json")).json
     assert shown["digest"] == finished.shown["digest"]
-    assert shown["best"]["layers"] == finished.shown["best"]["layers"]
+    # Which finalist is exported depends on what they measure, which is in no digest.
     bundle = job_file.parent / "autoprune-out" / shown["job"]
     assert (bundle / "schedule.json").exists()
 
