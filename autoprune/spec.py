@@ -53,6 +53,13 @@ def _lists_of_patterns(value: object) -> object:
     return value
 
 
+def _rules(value: object) -> object:
+    several = isinstance(value, list | tuple)
+    if not several or not all(isinstance(rule, dict | Rule) for rule in value):
+        raise ValueError("expected a list of rules, as in [{layers: layer1.*, min_keep: 0.5}]")
+    return value
+
+
 def _absolute(value: object) -> object:
     return str(Path(value).expanduser().absolute()) if isinstance(value, str) and value else value
 
@@ -150,7 +157,7 @@ class JobSpec(_Strict):
     ignore: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     divisor: int | None = Field(None, ge=1)
     min_keep: float = Field(0.1, gt=0, le=1)
-    rules: tuple[Rule, ...] = ()
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(_rules)] = ()
     tied: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(_lists_of_patterns)] = ()
     keep_dominated: bool = False
     metric: MetricSpec = MetricSpec()
