@@ -64,3 +64,20 @@ class Rule(BaseModel):
     def matches(self, layers: Iterable[str]) -> bool:
         """Whether one of the layers matches the pattern."""
         return any(fnmatchcase(layer, self.layers) for layer in layers)
+
+
+def list_of_rules(value: object) -> object:
+    """The same value; a ValueError says how rules are written where it is no list of them."""
+    rules = value if isinstance(value, list | tuple) else [None]
+    if not all(isinstance(rule, dict | Rule) for rule in rules):
+        raise ValueError("expected a list of rules, as in [{layers: layer1.*, min_keep: 0.5}]")
+    return value
+
+
+def lists_of_patterns(value: object) -> object:
+    """The same value; a ValueError says how layers are tied where it is no list of lists."""
+    for each in value if isinstance(value, list | tuple) else [None]:
+        patterns = each if isinstance(each, list | tuple) else []
+        if not patterns or not all(isinstance(pattern, str) for pattern in patterns):
+            raise ValueError("expected lists of patterns, as in [[layer1.0.conv1, layer1.1.conv1]]")
+    return value

@@ -18,7 +18,7 @@ from pydantic import (
 
 from autoprune.budget import Bound, check_tables, parse_budget
 from autoprune.errors import InputError
-from autoprune.rules import Rule
+from autoprune.rules import Rule, list_of_rules, lists_of_patterns
 
 DEFAULT_MODEL = "autoprune:digits_cnn"
 DEFAULT_DATA = "digits"
@@ -43,21 +43,6 @@ def texts_of(budget: object) -> list[str]:
     """The bounds of a budget as a file or the command line gives it; empty where it is none."""
     bounds = _as_list(budget)
     return [str(bound) for bound in bounds] if isinstance(bounds, list | tuple) else []
-
-
-def _lists_of_patterns(value: object) -> object:
-    for each in value if isinstance(value, list | tuple) else [value]:
-        patterns = each if isinstance(each, list | tuple) else []
-        if not patterns or not all(isinstance(pattern, str) for pattern in patterns):
-            raise ValueError("expected lists of patterns, as in [[layer1.0.conv1, layer1.1.conv1]]")
-    return value
-
-
-def _rules(value: object) -> object:
-    several = isinstance(value, list | tuple)
-    if not several or not all(isinstance(rule, dict | Rule) for rule in value):
-        raise ValueError("expected a list of rules, as in [{layers: layer1.*, min_keep: 0.5}]")
-    return value
 
 
 def _absolute(value: object) -> object:
@@ -157,8 +142,8 @@ class JobSpec(_Strict):
     ignore: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     divisor: int | None = Field(None, ge=1)
     min_keep: float = Field(0.1, gt=0, le=1)
-    rules: Annotated[tuple[Rule, ...], BeforeValidator(_rules)] = ()
-    tied: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(_lists_of_patterns)] = ()
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(list_of_rules)] = ()
+    tied: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(lists_of_patterns)] = ()
     keep_dominated: bool = False
     metric: MetricSpec = MetricSpec()
     fidelity: FidelitySpec = FidelitySpec()

@@ -42,6 +42,9 @@ def with_rules(
 ) -> SearchSpace:
     """``space`` with the widths that rules make legal; later rules win over earlier ones.
 
+    Where the last rule of a group lists widths, these are legal. Otherwise the last divisor and the
+    last smallest ratio that a rule gives count, and no list does.
+
     Args:
         divisor, min_keep: the job's, where no rule says another one.
         heads: names of the layers that make heads; those are counted singly.
@@ -52,27 +55,17 @@ def with_rules(
     groups, left_out = [], list(space.left_out)
     for group in space.groups:
         applied = [rule for rule in rules if rule.matches(group.producers)]
-        listed, steps = _in_force(applied)
-        if listed is not None:
-            choices = _listed(group, listed)
-        else:
-            choices = _stepped(group, steps, divisor, min_keep, heads)
-        if listed is not None and choices == (group.units,):
-            reason = f"kept whole by the rule for {listed.layers!r}"
+        if not applied or applied[-1].widths is None:
+            choices = _stepped(group, applied, divisor, min_keep, heads)
+            groups.append(replace(group, choices=choices))
+            continue
+        choices = _listed(group, applied[-1])
+        if choices == (group.units,):
+            reason = f"kept whole by the rule for {applied[-1].layers!r}"
             left_out.append(LeftOut.of(group.producers, reason))
         else:
             groups.append(replace(group, choices=choices))
     return SearchSpace(tuple(groups), tuple(left_out))
-
-
-def _in_force(applied: Sequence[Rule]) -> tuple[Rule | None, Sequence[Rule]]:
-    """The rule whose widths count, if any; else those whose divisor and smallest ratio do."""
-    listing = [place for place, rule in enumerate(applied) if rule.widths is not None]
-    if not listing:
-        return None, applied
-    if listing[-1] == len(applied) - 1:
-        return applied[-1], ()
-    return None, applied[listing[-1] + 1 :]
 
 
 def _stepped(

@@ -19,6 +19,7 @@ from autoprune.spec import JobSpec, make_spec
 Program = Callable[..., Said]
 Refused = Callable[..., str]
 
+NAMES = ("first", "second", "third")
 FIELDS: dict[str, Any] = {
     "model": f"{TINY}:network",
     "data": f"{TINY}:split_loaders",
@@ -64,15 +65,9 @@ def test_a_search_keeps_to_the_rules(ruled: FinishedJob) -> None:
     assert widths["first.0"] in (16, 32, 64)
     assert widths["second.0"] in (32, 64)
     assert min(widths.values()) < 64
-    kept = {layer: after for layer, (_, after) in out_channels(ruled).items()}
+    kept = {layer: seen["out_channels"][1] for layer, seen in ruled.shown["best"]["layers"].items()}
     assert kept["first.0"] == kept["third.0"] == widths["first.0"]
     assert kept["second.0"] == widths["second.0"]
-
-
-def out_channels(job: FinishedJob) -> dict[str, tuple[int, int]]:
-    """Layer -> output channels before and after, as the finished search tells them."""
-    layers = job.shown["best"]["layers"]
-    return {layer["layer"]: (layer["out_before"], layer["out_after"]) for layer in layers}
 
 
 def test_a_job_with_rules_is_repeated_by_its_command(ruled: FinishedJob) -> None:
@@ -100,9 +95,10 @@ def test_the_command_gives_every_rule_back(tmp_path: Path, monkeypatch: pytest.M
 
 def test_another_budget_has_the_rules_of_the_job_and_takes_no_others(ruled: FinishedJob) -> None:
     answered = ruled.run("search", "--from", ruled.job, "--budget", "80%", "--json")
-    layers = {layer["layer"]: layer["out_after"] for layer in expect_done(answered).json["layers"]}
-    assert layers["first.0"] == layers["third.0"]
-    assert layers["second.0"] in (32, 64)
+    layers = expect_done(answered).json["layers"]
+    first, second, third = (layers[f"{name}.0"]["out_channels"][1] for name in NAMES)
+    assert first == third
+    assert second in (32, 64)
     for field in ("rules", "tied"):
         words = ("--budget", "80%", "--trials", "2", "--set", f"{field}=[]")
         said = ruled.run("search", "--from", ruled.job, *words)
@@ -116,7 +112,7 @@ def test_a_table_can_be_measured_for_the_rules_of_a_job_file(
     network = ("--model", f"{TINY}:network", "--input", "1x8x8", "--divisor", "64")
     job = write(tmp_path, rules=[{"layers": "first.0", "widths": [40]}], tied=[])
     expect_done(program("latency", "measure", *network, "--rules", job, "--out", "t.json"))
-    entries = json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["entries"]
+    entries = json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["table"]["entries"]
     outputs = {entry["operator"]["out_channels"] for entry in entries}
     assert outputs == {10, 40, 64}
 

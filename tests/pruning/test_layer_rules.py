@@ -49,7 +49,7 @@ def test_later_rules_win_and_leave_what_they_do_not_speak_of() -> None:
             Rule(layers="layer2.*", divisor=8),
             Rule(layers="layer2.0.conv1", widths=(5,)),
             Rule(layers="layer3.0.conv1", widths=(5,)),
-            Rule(layers="layer3.0.*", divisor=48),
+            Rule(layers="layer3.0.*", divisor=32),
             Rule(layers="layer1.0.conv1", min_keep=0.75),
         )
     )
@@ -57,7 +57,7 @@ def test_later_rules_win_and_leave_what_they_do_not_speak_of() -> None:
     assert ruled["layer1.1.conv1"] == (12, 24)
     assert ruled["layer2.1.conv1"] == (24, 32, 40, 48)
     assert ruled["layer2.0.conv1"] == (5, 48)
-    assert ruled["layer3.0.conv1"] == (48, 96)
+    assert ruled["layer3.0.conv1"] == (64, 96)
 
 
 def test_full_leaves_a_group_whole_unless_a_later_rule_takes_it_back() -> None:
