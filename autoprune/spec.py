@@ -18,6 +18,7 @@ from pydantic import (
 
 from autoprune.budget import Bound, check_tables, parse_budget
 from autoprune.errors import InputError
+from autoprune.rules import Rule, list_of_rules, lists_of_patterns
 
 DEFAULT_MODEL = "autoprune:digits_cnn"
 DEFAULT_DATA = "digits"
@@ -111,6 +112,8 @@ class JobSpec(_Strict):
         from_job: id of a job whose evaluations this one begins with.
         table: file or hash; or several by name, each for the bounds of its name.
         calibration: hash of one of the table's, in place of the newest; or several by name.
+        rules: other legal widths for the groups of single layers; later ones win.
+        tied: lists of patterns of layers; the groups that one list matches have one width.
         probe_images: validation images of one probe; 0 means all. Few searchers probe.
         warm_start: ``solver`` lets another searcher begin with the solver's first answer.
         race_steps: finetune steps of each finalist; None spends about a fifth of the compute.
@@ -139,6 +142,8 @@ class JobSpec(_Strict):
     ignore: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     divisor: int | None = Field(None, ge=1)
     min_keep: float = Field(0.1, gt=0, le=1)
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(list_of_rules)] = ()
+    tied: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(lists_of_patterns)] = ()
     keep_dominated: bool = False
     metric: MetricSpec = MetricSpec()
     fidelity: FidelitySpec = FidelitySpec()
@@ -196,6 +201,14 @@ class JobSpec(_Strict):
         return max(2 * self.fidelity.steps, self.trials * self.fidelity.steps // 20)
 
 
+_PARTS: dict[str, type[BaseModel]] = {
+    "fidelity": FidelitySpec,
+    "metric": MetricSpec,
+    "rules": Rule,
+}
+"""Fields that hold fields."""
+
+
 def load_values(path: Path | None, overrides: dict[str, Any]) -> dict[str, Any]:
     """Fields from a YAML file (or none) with the command line's values on top; not checked yet."""
     return merged({} if path is None else _read_yaml(path), overrides)
@@ -217,18 +230,24 @@ def make_spec(values: dict[str, Any], source: str = "the job") -> JobSpec:
     try:
         spec = JobSpec.model_validate(values)
     except ValidationError as error:
-        lines = []
-        for item in error.errors():
-            where = ".".join(str(part) for part in item["loc"])
-            if item["type"] == "extra_forbidden":
-                lines.append(
-                    f"unknown field {where!r}; fields are: {', '.join(JobSpec.model_fields)}"
-                )
-            else:
-                lines.append(f"{where}: {item['msg']}, got {item['input']!r}")
+        lines = [_complaint(item["loc"], item, values) for item in error.errors()]
         raise InputError(f"{source} cannot be used: " + "; ".join(lines)) from None
     check_tables(spec.bounds, spec.table if isinstance(spec.table, dict) else {})
     return spec
+
+
+def _complaint(loc: tuple[int | str, ...], item: Mapping[str, Any], values: dict[str, Any]) -> str:
+    """One field that is wrong, by its path; a rule is also told by its pattern."""
+    where, inside = ".".join(map(str, loc)), loc[0] if len(loc) > 1 else ""
+    fields = _PARTS.get(str(inside), JobSpec).model_fields
+    if item["type"] == "extra_forbidden":
+        return f"unknown field {where!r}; fields are: {', '.join(fields)}"
+    rules = values.get("rules")
+    if inside == "rules" and isinstance(rules, list | tuple):
+        rule = rules[int(loc[1])]
+        pattern = rule.get("layers") if isinstance(rule, dict) else None
+        where += f" (layers: {pattern})" if pattern else ""
+    return f"{where}: {item['msg']}, got {item['input']!r}"
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -25,7 +25,9 @@ from autoprune.jobs.subject import Subject, load_subject
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec, merged, texts_of
 from autoprune.trials.records import JobRecord, Json
 
-_OF_THE_JOB = ("model", "weights", "data", "batch", "ignore", "divisor", "min_keep")
+_OF_THE_JOB = (
+    "model", "weights", "data", "batch", "ignore", "divisor", "min_keep", "rules", "tied",
+)  # fmt: skip
 """Fields that say what was evaluated."""
 _SAME = ("weights", "data", "structure")
 _COMPARABLE = ("criterion", "metric", "metric_code", "fidelity", "evaluation_version")

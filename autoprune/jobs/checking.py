@@ -51,6 +51,7 @@ def check_network(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
                 "units": group.units,
                 "choices": list(group.choices),
                 "layers": list(group.producers),
+                "rules": [rule.layers for rule in spec.rules if rule.matches(group.producers)],
             }
             for group in subject.space.groups
         ],

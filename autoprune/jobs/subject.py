@@ -101,7 +101,13 @@ def make_subject(
         _check_outputs(model, example, dataset)
     progress("loading", {"what": "the channels that are tied together"})
     space = find_groups(
-        model, example, ignore=spec.ignore, divisor=spec.divisor, min_keep=spec.min_keep
+        model,
+        example,
+        ignore=spec.ignore,
+        divisor=spec.divisor,
+        min_keep=spec.min_keep,
+        rules=spec.rules,
+        tied=spec.tied,
     )
     network = read_network(model, example, space)
     return Subject(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Sequence
 from fnmatch import fnmatchcase
-from itertools import count
+from itertools import chain, count
 
 import torch
 from torch import nn
@@ -16,9 +15,9 @@ from autoprune.pruning.dependencies.grouping import Found
 from autoprune.pruning.heads import head_layers, with_heads
 from autoprune.pruning.preflight import preflight
 from autoprune.pruning.space import LeftOut, PruningGroup, SearchSpace
-
-MAX_CHOICES = 16
-BLOCK = 8
+from autoprune.pruning.tied import with_tied
+from autoprune.pruning.widths import legal_widths, with_rules
+from autoprune.rules import Rule
 
 
 def find_groups(
@@ -28,6 +27,8 @@ def find_groups(
     ignore: Sequence[str] = (),
     divisor: int | None = None,
     min_keep: float = 0.1,
+    rules: Sequence[Rule] = (),
+    tied: Sequence[Sequence[str]] = (),
     seed: int = 0,
 ) -> SearchSpace:
     """Groups in network order, each one checked numerically against the masked network.
@@ -36,9 +37,11 @@ def find_groups(
         model: on the CPU; it is left untouched.
         example_input: [N, ...] as the model takes it.
         ignore: patterns (``layer1.*``) over layer names; the outputs of these are not pruned.
-        divisor: widths are multiples of it, besides the full width; see :func:`legal_widths`.
-            Heads of attention are counted singly.
+        divisor: widths are multiples of it, besides the full width; see
+            :func:`autoprune.pruning.widths.legal_widths`. Heads of attention are counted singly.
         min_keep: smallest fraction of a group's units that may be kept.
+        rules: other widths for the groups of single layers; the last one that applies wins.
+        tied: lists of patterns; the groups that one list matches become one.
         seed: of the pre-flight's index sets.
 
     Raises:
@@ -51,42 +54,32 @@ def find_groups(
             f"got min_keep={min_keep}, divisor={divisor}"
         )
     found = find_dependencies(model, example_input)
-    _check_patterns(ignore, tuple(dict.fromkeys((*found.layers, *head_layers(model)))))
+    heads = head_layers(model)
+    layers = tuple(dict.fromkeys((*found.layers, *heads)))
+    _check_patterns("ignore", ignore, layers)
+    _check_patterns("rules", [rule.layers for rule in rules], layers)
+    _check_patterns("tied", tuple(chain.from_iterable(tied)), layers)
     chosen = _chosen(found.channels, ignore, divisor, min_keep)
     chosen = with_heads(chosen, model, found.layers, ignore=ignore, min_keep=min_keep)
+    if tied:  # a group that is unsound by itself is told before it is hidden among others
+        chosen = with_tied(preflight(model, example_input, chosen, seed=seed), tied, heads)
+    chosen = with_rules(chosen, rules, divisor=divisor, min_keep=min_keep, heads=heads)
     space = preflight(model, example_input, chosen, seed=seed)
     if not any(len(group.choices) > 1 for group in space.groups):
         reasons = "; ".join(f"{left.name}: {left.reason}" for left in space.left_out)
         raise ModelError(
             f"nothing of {type(model).__name__} can be pruned: "
             f"{reasons or 'every group has one legal width'}. Loosen what is left alone "
-            "(--ignore), the --divisor or the smallest keep ratio (--min-keep)"
+            "(--ignore), the --divisor, the smallest keep ratio (--min-keep) or the rules"
         )
     return space
 
 
-def legal_widths(units: int, divisor: int | None, min_keep: float) -> tuple[int, ...]:
-    """At most 16 widths in ascending order; the last is ``units``.
-
-    Without a divisor: multiples of 8, and every width below 8. Runtimes compute channels in blocks
-    of 8 or 16; a width between costs what the next block costs, or more, where it keeps the layer
-    from the blocked kernels altogether.
-    """
-    lowest = max(1, math.ceil(min_keep * units))
-    step = divisor or BLOCK
-    step *= math.ceil(units / (MAX_CHOICES * step))
-    first = math.ceil(lowest / step) * step
-    multiples = {*range(first, units, step), units}
-    below = range(lowest, min(BLOCK, units)) if divisor is None else range(0)
-    room = max(0, MAX_CHOICES - len(multiples))
-    return tuple(sorted({*below[max(0, len(below) - room) :], *multiples}))
-
-
-def _check_patterns(ignore: Sequence[str], layers: Sequence[str]) -> None:
-    for pattern in ignore:
+def _check_patterns(field: str, patterns: Sequence[str], layers: Sequence[str]) -> None:
+    for pattern in patterns:
         if not any(fnmatchcase(layer, pattern) for layer in layers):
             raise ModelError(
-                f"the pattern {pattern!r} matches no layer; there is: {', '.join(layers)}"
+                f"{field}: the pattern {pattern!r} matches no layer; there is: {', '.join(layers)}"
             )
 
 

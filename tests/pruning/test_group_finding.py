@@ -7,7 +7,8 @@ from torch import nn
 from autoprune.errors import ModelError
 from autoprune.models.registry import build_model
 from autoprune.models.weights import state_hash
-from autoprune.pruning.groups import find_groups, legal_widths
+from autoprune.pruning.groups import find_groups
+from autoprune.pruning.widths import legal_widths
 
 
 def test_every_stage_stream_of_resnet20_is_a_group_of_its_own(resnet20: Any) -> None:

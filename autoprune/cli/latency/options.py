@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from autoprune.errors import InputError
-from autoprune.spec import JobSpec, make_spec
+from autoprune.spec import JobSpec, load_values, make_spec
 
 Model = Annotated[str, typer.Option("--model", help="Network whose operators are wanted.")]
 TableOut = Annotated[Path, typer.Option("--out", help="The table file to write.")]
@@ -34,6 +34,10 @@ class NetworkOptions:
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", help="As the search will use it.")
     ] = None
+    rules: Annotated[
+        Path | None,
+        typer.Option("--rules", help="Job file whose rules and tied groups the search will use."),
+    ] = None
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -54,6 +58,8 @@ class NetworkOptions:
     def spec(self, **more: Any) -> JobSpec:
         """The job spec that these options and ``more`` make; what is None keeps its default."""
         values = {**asdict(self), **more}
+        in_file = load_values(values.pop("rules"), {})
+        values |= {field: in_file[field] for field in ("rules", "tied") if field in in_file}
         for unspecified in ("input_shape", "classes"):
             del values[unspecified]
         return make_spec({key: value for key, value in values.items() if value is not None})
