@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from autoprune import composition
-from autoprune.cli.options import AsJson
+from autoprune.cli.options import CRITERION_HELP, AsJson
 from autoprune.cli.output import milliseconds, percent, print_json, print_table, say
 from autoprune.cli.progress import shown_progress
 from autoprune.errors import AutopruneError
@@ -39,7 +39,7 @@ def check(
     min_keep: Annotated[
         float | None, _option("--min-keep", help="Smallest keep ratio of a group.")
     ] = None,
-    criterion: Annotated[Text, _option("--criterion", help="What ranks channels.")] = None,
+    criterion: Annotated[Text, _option("--criterion", help=CRITERION_HELP)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell in a minute what a search would find or stop at: groups, data, a step, latencies."""

@@ -25,6 +25,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Machine output on stdout."
 Out = Annotated[str | None, typer.Option("--out", help="Folder to write the bundle to.")]
 Job = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, or its beginning.")]
 DEFAULT_DB = "autoprune.db"
+CRITERION_HELP = (
+    "What ranks the channels of a group: l2 (default), l1, mean, mean_abs, sum, sum_abs, "
+    "group_lasso, lamp, fpgm, bn_scale, taylor, random, or one of a plugin."
+)
 
 
 def check_writable(out: Path) -> None:

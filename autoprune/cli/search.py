@@ -13,7 +13,7 @@ import yaml
 from autoprune import composition
 from autoprune.budget import parse_tables
 from autoprune.cli.answer import answer
-from autoprune.cli.options import AsJson, Out
+from autoprune.cli.options import CRITERION_HELP, AsJson, Out
 from autoprune.cli.output import print_job, print_json, say
 from autoprune.cli.progress import shown_progress
 from autoprune.errors import InputError
@@ -100,8 +100,7 @@ def search(
         Text,
         _option(
             "--criterion",
-            help="What ranks the channels of a group: l2 (default), l1, mean, mean_abs, sum, "
-            "sum_abs, group_lasso, lamp, fpgm, bn_scale, taylor, random, or one of a plugin.",
+            help=CRITERION_HELP,
         ),
     ] = None,
     ignore: Annotated[
