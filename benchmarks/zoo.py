@@ -77,6 +77,7 @@ TIMM = (
 )
 """A sample."""
 SIZES = {"torchvision:inception_v3": 299, "timm:inception_v4": 299, "timm:mobilevit_xxs": 256}
+OUTPUT = "its channels are an output of the network"
 TOLERANCE = 1e-3
 """Between the pruned network and its ONNX file, as a fraction of the largest output."""
 
@@ -111,8 +112,10 @@ def main() -> None:
         cells = [row.name, len(row.space.groups), len(row.space.left_out), f"{row.seconds:.1f}"]
         print(f"| {' | '.join(map(str, [*cells, macs]))} |")
     print("\n## Left out, and why\n")
+    print("The output of the network, everywhere; and besides:\n")
     for row in rows:
-        print(f"- **{row.name}**: {_reasons(row)}")
+        if reasons := _reasons(row):
+            print(f"- **{row.name}**: {reasons}.")
 
 
 def examine(name: str, size: int | None = None) -> Row:
@@ -192,8 +195,9 @@ def _prunable(
 def _reasons(row: Row) -> str:
     reasons = (left.reason.partition(";")[0].partition(" (")[0] for left in row.space.left_out)
     counted = Counter(re.sub(r"'[^']*'", "another tensor", reason) for reason in reasons)
+    counted.pop(OUTPUT, None)
     said = [f"{reason} ({count})" for reason, count in counted.most_common()]
-    return "; ".join([*said, *([row.unpriced] if row.unpriced else [])]) + "."
+    return "; ".join([*said, *([row.unpriced.partition(":")[0]] if row.unpriced else [])])
 
 
 def _options() -> argparse.Namespace:
@@ -212,7 +216,7 @@ ONNX, which computed the same.
 
     python -m benchmarks.zoo > docs/models.md
 
-Seconds are those of finding and checking the groups. `left out` counts what stays whole, the
+Seconds are those of finding and checking the groups, on one thread of a busy machine. `left out` counts what stays whole, the
 output of the network among them. The last column is the fraction of multiply-adds that the
 narrowest legal schedule saves.
 """
