@@ -71,7 +71,7 @@ def _first_lazy(model: nn.Module) -> str | None:
     for name, module in model.named_modules():
         own = (*module.parameters(recurse=False), *module.buffers(recurse=False))
         if any(isinstance(tensor, UninitializedParameter | UninitializedBuffer) for tensor in own):
-            return name
+            return str(name)
     return None
 
 

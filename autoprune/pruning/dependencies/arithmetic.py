@@ -8,7 +8,7 @@ import torch
 from torch import fx
 
 from autoprune.pruning.dependencies.flows import Flow, Reading, shapes
-from autoprune.pruning.dependencies.vectors import tensors_behind, vectors_behind
+from autoprune.pruning.dependencies.vectors import first_tensor_behind, vectors_behind
 from autoprune.pruning.graph_nodes import argument, operator_name, shape_of
 
 POOLS = frozenset(
@@ -166,8 +166,8 @@ def _join(reading: Reading, source: Any, flow: Flow, rank: int) -> None:
         for vector in vectors:
             reading.labels.place(vector, 0, "through", flow.labels)
         return
-    behind = tensors_behind(reading, source)
-    what = f"what is computed from {behind[0]!r}" if behind else repr(source.name)
+    behind = first_tensor_behind(reading, source)
+    what = f"what is computed from {behind!r}" if behind else repr(source.name)
     reading.labels.freeze(
         flow.labels, f"its channels are combined with {what}, which is not pruned"
     )

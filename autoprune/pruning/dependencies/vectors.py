@@ -45,10 +45,14 @@ def vectors_behind(
     return [name for each in found if each is not None for name in each]
 
 
-def tensors_behind(reading: Reading, node: fx.Node) -> list[str]:
-    """Names of all parameters and buffers that a tensor is computed from."""
-    name = reading.tensor(node)
-    if name is not None:
-        return [name]
-    behind = (name for each in node.all_input_nodes for name in tensors_behind(reading, each))
-    return list(dict.fromkeys(behind))
+def first_tensor_behind(reading: Reading, node: fx.Node) -> str | None:
+    """Name of a parameter or buffer that a tensor is computed from."""
+    seen, left = {node}, [node]
+    while left:
+        name = reading.tensor(left[0])
+        if name is not None:
+            return name
+        new = [each for each in left.pop(0).all_input_nodes if each not in seen]
+        seen.update(new)
+        left += new
+    return None
