@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -35,16 +36,14 @@ def check_trainable(model: nn.Module, space: SearchSpace, dataset: Dataset, kept
 def _step(network: nn.Module, dataset: Dataset, pruned: str) -> None:
     """Forward, loss and gradients; no weight changes."""
     images = dataset.normalise(dataset.train.images[:IMAGES])
-    entered: list[str] = []
-    network.train()
-    with isolated_randomness(0), watching(network, entered), torch.enable_grad():
-        try:
-            scores = network(images)
-        except Exception as error:
+    before = images.clone()
+    with isolated_randomness(0), torch.enable_grad():
+        scores = _scores(network.train(), images, pruned)
+        if not torch.equal(images, before):
             raise ModelError(
-                f"the model cannot be trained: in training mode layer {innermost(entered)!r}"
-                f"{pruned} raised {type(error).__name__}: {error}. {_advice(pruned)}"
-            ) from error
+                "the model changes its input in place in training mode, so that a batch could not "
+                "be used twice: let its forward begin with a copy, as in images = images.clone()"
+            )
         check_scores(scores, len(images), dataset, " in training mode")
         try:
             training_loss(scores, dataset.train.labels[:IMAGES]).backward()  # type: ignore[no-untyped-call]
@@ -53,6 +52,18 @@ def _step(network: nn.Module, dataset: Dataset, pruned: str) -> None:
                 f"the model{pruned} cannot be trained: its gradients stop with "
                 f"{type(error).__name__}: {error}. At least one parameter needs requires_grad, and "
                 "what its forward computes must be differentiable"
+            ) from error
+
+
+def _scores(network: nn.Module, images: torch.Tensor, pruned: str) -> Any:
+    entered: list[str] = []
+    with watching(network, entered):
+        try:
+            return network(images)
+        except Exception as error:
+            raise ModelError(
+                f"the model cannot be trained: in training mode layer {innermost(entered)!r}"
+                f"{pruned} raised {type(error).__name__}: {error}. {_advice(pruned)}"
             ) from error
 
 

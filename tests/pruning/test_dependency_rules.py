@@ -274,6 +274,16 @@ def test_a_vector_whose_elements_change_places_leaves_whole_what_it_scales() -> 
     assert "computed from 'scale'" in reason(space, "a")
 
 
+def test_channels_beside_an_activation_without_any_name_no_parameter() -> None:
+    net = Net(
+        lambda n, x: out(n.c(torch.relu(n.b(torch.relu(n.a(x) * x.flip(1)))))),
+        a=conv(4, 4), b=conv(4, 5), c=conv(5, 3),
+    )  # fmt: skip
+    assert reason(spaced(net, IMAGES), "a") == (
+        "its channels are combined with 'flip', which is not pruned"
+    )
+
+
 def test_a_concatenation_shifts_positions() -> None:
     def narrowed(n: Any, x: torch.Tensor) -> torch.Tensor:
         x = torch.relu(n.a(x))

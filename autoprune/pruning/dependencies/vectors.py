@@ -46,13 +46,15 @@ def vectors_behind(
 
 
 def first_tensor_behind(reading: Reading, node: fx.Node) -> str | None:
-    """Name of a parameter or buffer that a tensor is computed from."""
-    seen, left = {node}, [node]
+    """A parameter or buffer that a tensor is computed from; None where the images take part."""
+    seen, left, found = {node}, [node], None
     while left:
-        name = reading.tensor(left[0])
-        if name is not None:
-            return name
-        new = [each for each in left.pop(0).all_input_nodes if each not in seen]
+        each = left.pop(0)
+        name = reading.tensor(each)
+        if each.op == "placeholder" and name is None and each.name not in reading.values:
+            return None
+        found = found or name
+        new = [source for source in each.all_input_nodes if source not in seen]
         seen.update(new)
         left += new
-    return None
+    return found
