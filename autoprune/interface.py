@@ -19,6 +19,7 @@ from autoprune.jobs.packaging import export_job, final_network, holds_bundle_of,
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.subject import make_subject
 from autoprune.jobs.summary import summarise_job
+from autoprune.models.admission import check_model
 from autoprune.models.attention import prunable_attention
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec
 
@@ -125,6 +126,7 @@ def _search(
     progress: Progress,
 ) -> SearchResult:
     dataset = materialise(*loaders, name="data in memory")
+    check_model(model)
     own = prunable_attention(copy.deepcopy(model))
     subject = make_subject(spec, own, dataset, tuple(example_input.shape[1:]), progress)
     if resume is None:

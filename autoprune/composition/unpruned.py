@@ -11,6 +11,7 @@ from autoprune.errors import InputError
 from autoprune.evaluation.base import leakage_warning, score_base
 from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.ranking import Rankings
+from autoprune.evaluation.trainability import check_trainable
 from autoprune.jobs.context import Progress
 from autoprune.jobs.planning import Plan, check_counts
 from autoprune.jobs.subject import Subject
@@ -24,7 +25,7 @@ def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> dict[s
     check_counts(spec, subject)
     floor = {group.name: group.choices[0] for group in subject.space.groups}
     rankings = Rankings(subject.model, subject.space, subject.data, spec.criterion, spec.seed)
-    rankings.base().choose(floor)
+    check_trainable(subject.model, subject.space, subject.data, rankings.base().choose(floor))
     metric = Metric(spec.metric.name, spec.metric.best)
     try:
         scored = score_base(

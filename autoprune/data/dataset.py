@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Literal
@@ -135,6 +136,23 @@ class Dataset:
                 f"{self.name}: the {split_name} split has label {wrong}, "
                 f"labels must be in 0..{len(self.classes) - 1} ({len(self.classes)} classes)"
             )
+        if low == high and split_name != "test":
+            raise DataError(
+                f"{self.name}: all {len(split)} images of the {split_name} split have label {low}: "
+                "expected images of several classes; shuffle before splitting"
+            )
+        if split.images.is_floating_point():
+            self._check_finite(split_name, split.images)
+
+    def _check_finite(self, split_name: str, images: torch.Tensor) -> None:
+        """A sum is not finite where a value is not, and needs no memory."""
+        if math.isfinite(float(images.sum(dtype=torch.float64))):
+            return
+        wrong = int((~images.flatten(1).isfinite().all(1)).nonzero()[0])
+        raise DataError(
+            f"{self.name}: image {wrong} of the {split_name} split has values that are not finite "
+            "(nan or inf): leave it out, or mend how it is normalised (a division by zero?)"
+        )
 
     @property
     def splits(self) -> dict[str, Split]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ def import_reference(name: str) -> Any:
 def load_factory(name: str) -> Dataset:
     """Call the user's factory: it returns a Dataset, or loaders as a dict or a tuple."""
     factory = import_reference(name)
+    _check_takes_nothing(name, factory)
     with isolated_randomness(LOADER_SEED):
         try:
             made = factory()
@@ -66,6 +68,20 @@ def load_factory(name: str) -> Dataset:
         f"{name} must return (train, val), (train, val, test) or a dict of these, "
         f"got {sorted(made) if isinstance(made, dict) else type(made).__name__}"
     )
+
+
+def _check_takes_nothing(name: str, factory: Any) -> None:
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return  # calling it tells
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in variadic]
+    if needed:
+        raise DataError(
+            f"{name} is called without arguments, but it takes {', '.join(needed)}: give them "
+            "default values, or name a function that calls it"
+        )
 
 
 def _module_exists(name: str) -> bool:

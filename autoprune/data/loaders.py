@@ -68,8 +68,10 @@ def materialise(
 def _collect(where: str, source: Any) -> Split:
     images: list[torch.Tensor] = []
     labels: list[torch.Tensor] = []
-    for number, item in enumerate(_items(where, source)):
+    for number, item in enumerate(_read(where, source)):
         batch, target = _pair(f"{where}, item {number}", item)
+        if not len(batch):
+            continue
         if images and batch.shape[1:] != images[0].shape[1:]:
             raise DataError(
                 f"{where}, item {number}: images have shape {list(batch.shape[1:])}, those before "
@@ -78,8 +80,23 @@ def _collect(where: str, source: Any) -> Split:
         images.append(batch)
         labels.append(target)
     if not images:
-        raise DataError(f"{where}: the loader is empty, expected at least one batch")
+        raise DataError(f"{where}: the loader is empty, expected at least one image")
     return Split(torch.cat(images), torch.cat(labels))
+
+
+def _read(where: str, source: Any) -> Iterator[Any]:
+    """The items, one after the other; what the user's code raises on the way is told with where."""
+    number = 0
+    try:
+        for item in _items(where, source):
+            yield item
+            number += 1
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{where}, item {number}: reading it failed with {type(error).__name__}: {error}"
+        ) from error
 
 
 def _items(where: str, source: Any) -> Iterator[Any]:
@@ -101,15 +118,36 @@ def _pair(where: str, item: Any) -> tuple[torch.Tensor, torch.Tensor]:
         raise DataError(
             f"{where}: images must be a tensor [B, C, H, W] or [C, H, W], got {_describe(images)}"
         )
+    labels = _numbers(where, labels)
+    if images.ndim == 3 and labels.shape == images.shape[:1] and len(labels) > 1:
+        raise DataError(
+            f"{where}: images of shape {list(images.shape)} with {len(labels)} labels are a batch "
+            "without channels, expected [B, C, H, W]: add the channel with images.unsqueeze(1)"
+        )
     images = images.detach().cpu().reshape(-1, *images.shape[-3:])
     if images.dtype != torch.uint8:
         images = images.to(torch.float32)
-    labels = torch.as_tensor(labels).detach().cpu().reshape(-1)
-    if labels.is_floating_point() or len(labels) != len(images):
+    if labels.numel() != len(images):
+        hint = ": one-hot labels become numbers with labels.argmax(1)" if labels.ndim > 1 else ""
+        raise _not_numbers(where, len(images), item[1], hint)
+    if labels.is_floating_point():
+        raise _not_numbers(where, len(images), item[1], ": convert them with labels.long()")
+    return images.clone(), labels.reshape(-1).to(torch.int64)
+
+
+def _numbers(where: str, labels: Any) -> torch.Tensor:
+    try:
+        return torch.as_tensor(labels).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"{where}: expected {len(images)} class numbers (integers), got {_describe(item[1])}"
-        )
-    return images.clone(), labels.to(torch.int64)
+            f"{where}: labels must be class numbers (integers), got {_describe(labels)} ({error})"
+        ) from error
+
+
+def _not_numbers(where: str, count: int, got: Any, hint: str) -> DataError:
+    return DataError(
+        f"{where}: expected {count} class numbers (integers), got {_describe(got)}{hint}"
+    )
 
 
 def _describe(value: Any) -> str:

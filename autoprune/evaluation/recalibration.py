@@ -16,12 +16,14 @@ def recalibrate(model: nn.Module, batches: Iterable[Batch]) -> None:
 
     The statistics are reset, and averaged cumulatively (momentum None) over forward passes
     without gradients. Only batch-norm layers are in training mode: dropout would distort what is
-    measured, as it is off when the network is used.
+    measured, as it is off when the network is used. A norm that the model keeps in evaluation mode
+    while it trains keeps its statistics: the weights were trained beside them.
     """
+    model.train()
     norms = [
         module
         for module in model.modules()
-        if isinstance(module, _BatchNorm) and module.track_running_stats
+        if isinstance(module, _BatchNorm) and module.track_running_stats and module.training
     ]
     model.eval()
     if not norms:

@@ -11,6 +11,8 @@ import torch
 from autoprune.export.schedule import Layer
 
 Side = Literal["before", "after"]
+COMPUTED = "parametrizations.weight."
+"""Begins the names of the tensors that a parametrisation computes a weight from."""
 _POSITION: dict[Side, int] = {"before": 0, "after": 1}
 
 
@@ -24,6 +26,8 @@ def first_difference(
 ) -> str | None:
     """What is wrong with the first layer whose weight is not as the schedule says.
 
+    A layer whose weight a parametrisation computes is never cut, and has no weight to look at.
+
     Args:
         layers: of the schedule.
         state: a state dict, or the tensors of ``model.safetensors``.
@@ -33,6 +37,8 @@ def first_difference(
         weight = state.get(f"{name}.weight")
         inputs, outputs = channels(layer, side)
         expected = f"layer {name!r} ({layer.type}) should have {inputs} -> {outputs} channels"
+        if weight is None and any(each.startswith(f"{name}.{COMPUTED}") for each in state):
+            continue
         if weight is None:
             return f"{expected}, but there is no tensor '{name}.weight'"
         if not _fits(layer.type, tuple(weight.shape), inputs, outputs):

@@ -17,6 +17,7 @@ from autoprune.errors import DataError, ModelError, StorageError
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.jobs.context import Progress, silent
+from autoprune.jobs.forward_passes import check_copied_after_use, check_input_kept, check_outputs
 from autoprune.jobs.keys import hash_of
 from autoprune.models.registry import find_model
 from autoprune.models.weights import check_weights_file, load_weights, state_hash
@@ -97,8 +98,10 @@ def make_subject(
     """Find what can be pruned of a model in memory."""
     model.eval()
     example = example_for(shape, spec.batch)
+    check_input_kept(model, example)
+    check_copied_after_use(model, example)
     if dataset is not None:
-        _check_outputs(model, example, dataset)
+        check_outputs(model, example, dataset)
     progress("loading", {"what": "the channels that are tied together"})
     space = find_groups(
         model,
@@ -137,25 +140,6 @@ def _structure(space: SearchSpace, network: Network, example: torch.Tensor) -> s
 
 def _index_hash(index: torch.Tensor) -> str:
     return hashlib.sha256(index.contiguous().numpy().tobytes()).hexdigest()[:16]
-
-
-def _check_outputs(model: torch.nn.Module, example: torch.Tensor, dataset: Dataset) -> None:
-    try:
-        with torch.inference_mode():
-            output = model(example)
-    except Exception:
-        return  # finding the groups runs the model again, and says in which layer it fails
-    expected = (len(example), len(dataset.classes))
-    if not isinstance(output, torch.Tensor) or tuple(output.shape) != expected:
-        got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        raise ModelError(
-            f"the model's output for {len(example)} images of {dataset.name} must be class scores "
-            f"of shape {expected}, got {got}"
-        )
-    if not bool(output.isfinite().all()):
-        raise ModelError(
-            "the model's class scores are not finite numbers (nan or inf): check its weights"
-        )
 
 
 def _load_stored(model: torch.nn.Module, state: Mapping[str, torch.Tensor], name: str) -> None:

@@ -16,6 +16,7 @@ from types import ModuleType
 from torch import nn
 
 from autoprune.errors import ModelError, UnknownNameError
+from autoprune.models.admission import check_model, with_lazy_layers_made
 from autoprune.models.attention import prunable_attention
 from autoprune.models.cifar_resnet import cifar_resnet
 from autoprune.models.digits_cnn import DigitsCnn
@@ -186,7 +187,13 @@ def _from_file(path: Path) -> ModuleType:
 def call_factory(
     name: str, factory: Callable[..., object], classes: int, input_shape: Shape | None
 ) -> nn.Module:
-    """What a user's factory makes; ``name`` is for messages. Raises ModelError when it fails."""
+    """What a user's factory makes; ``name`` is for messages.
+
+    Layers that take their size from their input are made for ``input_shape``.
+
+    Raises:
+        ModelError: the factory fails, or makes what cannot be searched.
+    """
     offered: dict[str, object] = {"num_classes": classes, "input_shape": input_shape}
     try:
         taken = inspect.signature(factory).parameters
@@ -200,4 +207,6 @@ def call_factory(
         raise ModelError(
             f"factory {name!r} must return a torch.nn.Module, got {type(model).__name__}"
         )
+    model = with_lazy_layers_made(model, input_shape)
+    check_model(model)
     return model

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import logging
+import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -27,34 +30,54 @@ def export(model: nn.Module, example_input: torch.Tensor) -> ExportedProgram:
     model = copy.deepcopy(model).eval()
     _run(model, example_input)
     try:
-        return torch.export.export(model, (example_input,))
+        with _quiet():
+            return torch.export.export(model, (example_input,))
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise ModelError(
             f"{type(model).__name__} cannot be exported ({type(error).__name__}: {reason}"
-            f"{_place(error)}); its forward must compute with tensors alone, and must not depend "
-            "on the values of its input"
+            f"{place_in(traceback.extract_tb(error.__traceback__))}); its forward must compute "
+            "with tensors alone, and must not depend on the values of its input (torch.where "
+            "chooses between tensors)"
         ) from error
 
 
-def _place(error: Exception) -> str:
-    """The innermost line of the model's own code that an error came from."""
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Inside, torch does not print the graph it stops at: our message names the line."""
+    disabled, written = logging.root.manager.disable, StringIO()
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stderr(written):
+            yield
+        sys.stderr.write(written.getvalue())  # of an export that went well, as the model wants it
+    finally:
+        logging.disable(disabled)
+
+
+def place_in(frames: Iterable[traceback.FrameSummary]) -> str:
+    """``, at FILE:LINE``: the innermost line of the model's own code; empty where there is none."""
     own = [
         frame
-        for frame in traceback.extract_tb(error.__traceback__)
+        for frame in frames
         if _TORCH not in Path(frame.filename).parents
         and frame.filename not in (__file__, "<string>")
     ]
     return f", at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
 
 
+def innermost(entered: Sequence[str]) -> str:
+    """Of the modules that :func:`watching` found entered, the one to name."""
+    return next((name for name in reversed(entered) if name), "the model itself")
+
+
 def _run(model: nn.Module, example_input: torch.Tensor) -> None:
     entered: list[str] = []
-    with _watching(model, entered), torch.no_grad():
+    with watching(model, entered), torch.no_grad():
         try:
             model(example_input)
         except Exception as error:
-            where = next((name for name in reversed(entered) if name), "the model itself")
+            where = innermost(entered)
             raise ModelError(
                 f"the model does not run: layer {where!r} of {type(model).__name__} raised "
                 f"{type(error).__name__}: {error} on an input of shape "
@@ -63,7 +86,7 @@ def _run(model: nn.Module, example_input: torch.Tensor) -> None:
 
 
 @contextmanager
-def _watching(model: nn.Module, entered: list[str]) -> Iterator[None]:
+def watching(model: nn.Module, entered: list[str]) -> Iterator[None]:
     """Inside, ``entered`` holds the modules that were entered and not left."""
 
     def enter(name: str) -> Callable[..., None]:

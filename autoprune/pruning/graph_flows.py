@@ -74,14 +74,17 @@ class Reading:
         return first, self.flows[first]
 
     def weight(self, node: fx.Node, position: int = 1) -> tuple[str, tuple[int, ...]]:
-        """Name and shape of the parameter that a node takes as an argument."""
+        """Name and shape of the parameter that a node takes as an argument.
+
+        A weight computed from parameters alone, as by a parametrisation, is a constant of the
+        runtime; it is named after its layer, and no group cuts it.
+        """
         weight = node.args[position]
-        name = self.tensors.get(weight.name) if isinstance(weight, fx.Node) else None
-        if name is None or not isinstance(weight, fx.Node):
+        if not isinstance(weight, fx.Node) or weight in self.flows:
             raise ModelError(
-                f"layer {layer_of(node)!r} computes its weight; only plain parameters can be pruned"
+                f"layer {name_of(node)!r} computes its weight from its input, which no rule prices"
             )
-        return name, shape_of(weight)
+        return self.tensors.get(weight.name, f"{name_of(node)}.weight"), shape_of(weight)
 
     def pixels(self, node: fx.Node, axis: int) -> tuple[int, int]:
         """Height and width of a node's tensor, for one image."""

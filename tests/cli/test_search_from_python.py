@@ -12,7 +12,7 @@ from tiny_net import network, split_loaders
 from tiny_program import run_program
 
 import autoprune
-from autoprune.errors import BudgetInfeasibleError, InputError
+from autoprune.errors import BudgetInfeasibleError, InputError, ModelError
 
 OPTIONS: dict[str, Any] = {
     "divisor": 16,
@@ -104,6 +104,17 @@ def test_the_given_model_stays_as_it_is(search: Callable[..., autoprune.SearchRe
     search(model, budget=["65%", "macs=80%"], trials=1)
     assert model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_model_that_cannot_be_searched_is_refused_before_it_is_copied(
+    search: Callable[..., autoprune.SearchResult],
+) -> None:
+    with pytest.raises(ModelError, match=r"'first.0.weight' is torch.float64.*\.float\(\)"):
+        search(network().double(), budget="65%")
+    model = network()
+    torch.nn.utils.weight_norm(model.get_submodule("second.0"))
+    with pytest.raises(ModelError, match=r"'second.0' .*parametrizations.weight_norm"):
+        search(model, budget="65%")
 
 
 def test_several_bounds_all_hold(

@@ -47,6 +47,25 @@ def test_dropout_is_off_while_measuring():
     assert torch.equal(norm.running_var, plain.running_var)
 
 
+def test_a_norm_that_stays_in_evaluation_mode_keeps_its_statistics():
+    class Kept(nn.BatchNorm2d):
+        def train(self, mode=True):
+            return super().train(False)
+
+    class KeepsFirst(nn.Sequential):
+        def train(self, mode=True):
+            super().train(mode)
+            self[0].eval()
+            return self
+
+    model = KeepsFirst(nn.BatchNorm2d(3), Kept(3), nn.BatchNorm2d(3))
+    for norm in model:
+        norm.running_mean.fill_(5.0)
+    recalibrate(model, batches())
+    assert [bool((norm.running_mean == 5.0).all()) for norm in model] == [True, True, False]
+    assert not any(norm.training for norm in model)
+
+
 def test_a_network_without_batch_norm_is_not_run():
     def unused():
         raise AssertionError("no batch is needed")

@@ -61,3 +61,14 @@ def test_equal_sizes_are_counted() -> None:
 def test_a_layer_that_was_not_pruned_may_be_absent_from_a_graph() -> None:
     layers = {"unused": _layer("conv", (4, 4), (8, 8))}
     assert missing_weights(layers, Counter(), "after") == []
+
+
+def test_a_layer_whose_weight_is_computed_has_no_weight_to_look_at() -> None:
+    layers = {"a": _layer("conv", (3, 3), (8, 8)), "b": _layer("conv", (8, 8), (4, 2))}
+    computed = {
+        "a.parametrizations.weight.original": torch.zeros(8, 3, 3, 3),
+        "b.weight": torch.zeros(2, 8, 3, 3),
+    }
+    assert first_difference(layers, computed, "after") is None
+    renamed = {"other.parametrizations.weight.original": torch.zeros(8, 3, 3, 3)}
+    assert "no tensor 'a.weight'" in str(first_difference(layers, renamed, "after"))

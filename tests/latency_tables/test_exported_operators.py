@@ -12,7 +12,7 @@ import torch
 from test_runtime_contract import EVERY_KIND
 
 from latency_tables import Operator
-from latency_tables.runtimes.onnx_export import OPSET
+from latency_tables.runtimes.onnx_export import OPSET, export_onnx
 from latency_tables.runtimes.onnx_graphs import operator_graph
 from latency_tables.runtimes.onnxruntime_cpu import _optimised
 from latency_tables.runtimes.torch_cpu import operator_with_inputs
@@ -45,3 +45,19 @@ def node_types(model: bytes) -> Counter[str]:
 @pytest.mark.parametrize("op", EVERY_KIND.values(), ids=EVERY_KIND)
 def test_the_exporter_writes_the_same_nodes(op: Operator) -> None:
     assert node_types(operator_graph(op, 2)[0]) == node_types(exported(op))
+
+
+@pytest.mark.parametrize("norm", ["weight_norm", "spectral_norm"])
+def test_a_weight_that_is_computed_is_exported_as_the_constant_it_is(norm: str) -> None:
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)).eval()
+    getattr(torch.nn.utils.parametrizations, norm)(model[0])
+    images = torch.randn(1, 3, 8, 8)
+    with torch.no_grad():
+        expected = model(images)
+    graph = onnx.load_from_string(export_onnx(model, images)).graph
+    assert [node.op_type for node in graph.node] == ["Conv"]
+    weight = next(onnx.numpy_helper.to_array(t) for t in graph.initializer if len(t.dims) == 4)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.from_numpy(weight.copy()), model[0].weight)
+        assert torch.equal(model(images), expected)
+    assert torch.nn.utils.parametrize.is_parametrized(model[0])

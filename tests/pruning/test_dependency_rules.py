@@ -250,6 +250,38 @@ def test_a_computed_weight_leaves_what_it_reads_whole() -> None:
     space = spaced(net, IMAGES)
     assert units(space) == {"c": 5}
     assert "weight is computed" in reason(space, "a")
+    assert "weight is computed" in reason(space, "b")
+
+
+def test_vectors_computed_element_by_element_are_cut_with_the_channels_they_scale() -> None:
+    def scaled(n: Any, x: torch.Tensor) -> torch.Tensor:
+        factor = (n.scale * n.spread.square().add(1e-5).rsqrt()).reshape(1, -1, 1, 1)
+        return out(n.b(torch.relu(n.a(x) * factor + n.shift[None, :, None, None].abs())))
+
+    vectors = {name: torch.rand(6) for name in ("scale", "spread", "shift")}
+    space = spaced(Net(scaled, a=conv(4, 6), b=conv(6, 3), **vectors), IMAGES)
+    assert units(space) == {"a": 6}
+    assert {place.tensor for place in space.groups[0].slices} >= set(vectors)
+
+
+def test_a_vector_whose_elements_change_places_leaves_whole_what_it_scales() -> None:
+    net = Net(
+        lambda n, x: out(n.c(torch.relu(n.b(torch.relu(n.a(x) * n.scale.flip(0)[:, None, None]))))),
+        a=conv(4, 6), b=conv(6, 5), c=conv(5, 3), scale=torch.rand(6),
+    )  # fmt: skip
+    space = spaced(net, IMAGES)
+    assert units(space) == {"b": 5}
+    assert "computed from 'scale'" in reason(space, "a")
+
+
+def test_channels_beside_an_activation_without_any_name_no_parameter() -> None:
+    net = Net(
+        lambda n, x: out(n.c(torch.relu(n.b(torch.relu(n.a(x) * x.flip(1)))))),
+        a=conv(4, 4), b=conv(4, 5), c=conv(5, 3),
+    )  # fmt: skip
+    assert reason(spaced(net, IMAGES), "a") == (
+        "its channels are combined with 'flip', which is not pruned"
+    )
 
 
 def test_a_concatenation_shifts_positions() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import fx
 
 from autoprune.pruning.dependencies.flows import Flow, Reading, shapes
+from autoprune.pruning.dependencies.vectors import first_tensor_behind, vectors_behind
 from autoprune.pruning.graph_nodes import argument, operator_name, shape_of
 
 POOLS = frozenset(
@@ -159,10 +160,17 @@ def _join(reading: Reading, source: Any, flow: Flow, rank: int) -> None:
     name = reading.tensor(source)
     if name is not None:
         reading.labels.place(name, dim, "through", flow.labels)
-    else:
-        reading.labels.freeze(
-            flow.labels, f"its channels are combined with {source.name!r}, which is not pruned"
-        )
+        return
+    vectors = vectors_behind(reading, source, shape[dim], is_pointwise)
+    if vectors:
+        for vector in vectors:
+            reading.labels.place(vector, 0, "through", flow.labels)
+        return
+    behind = first_tensor_behind(reading, source)
+    what = f"what is computed from {behind!r}" if behind else repr(source.name)
+    reading.labels.freeze(
+        flow.labels, f"its channels are combined with {what}, which is not pruned"
+    )
 
 
 RULES = {

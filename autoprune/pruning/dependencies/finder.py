@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,9 +39,19 @@ def find_dependencies(model: nn.Module, example_input: torch.Tensor) -> Dependen
             exported.
     """
     reading = read_dependencies(model, export(model, example_input[:1]))
-    labels = reading.labels
-    found = group(labels.places, labels.classes(), reading.layers, _aliases(model))
-    return Dependencies(tuple(found), tuple(reading.layers))
+    labels, aliases = reading.labels, _aliases(model)
+    layers = _with_sharers(reading.layers, aliases)
+    found = group(labels.places, labels.classes(), layers, aliases)
+    return Dependencies(tuple(found), tuple(layers))
+
+
+def _with_sharers(layers: Sequence[str], aliases: Mapping[str, list[str]]) -> list[str]:
+    """Layers, and those that share a weight with one of them: the graph names one alone."""
+    found: dict[str, None] = {}
+    for layer in layers:
+        sharers = [other.rpartition(".")[0] for other in aliases.get(f"{layer}.weight", ())]
+        found |= dict.fromkeys(sorted((layer, *sharers)))
+    return list(found)
 
 
 def _aliases(model: nn.Module) -> dict[str, list[str]]:

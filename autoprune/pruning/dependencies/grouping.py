@@ -65,7 +65,7 @@ def group(
     found = []
     for (_, signature, stays), units in kinds.items():
         chosen = [places[place] for place, _ in signature]
-        producers = _producers(chosen, layers)
+        producers = _producers(chosen, layers, aliases)
         if not producers:
             continue
         reason = classes.reasons[units[0]] if stays else None
@@ -100,11 +100,14 @@ def _signatures(at: Sequence[IntArray], fixed: int) -> dict[int, Signature]:
     return {unit: tuple(found) for unit, found in seen.items()}
 
 
-def _producers(places: Sequence[Place], layers: Sequence[str]) -> tuple[str, ...]:
+def _producers(
+    places: Sequence[Place], layers: Sequence[str], aliases: Mapping[str, list[str]]
+) -> tuple[str, ...]:
     named = {
-        place.tensor.rpartition(".")[0]
+        tensor.rpartition(".")[0]
         for place in places
         if place.role == "output" or (place.role == "through" and place.tensor.endswith(".weight"))
+        for tensor in (place.tensor, *aliases.get(place.tensor, ()))
     }
     return tuple(layer for layer in layers if layer in named)
 

@@ -16,7 +16,7 @@ def convolution(reading: Reading, node: fx.Node) -> Flow | None:
     """conv1d, conv2d, conv3d: (input, weight, bias, stride, padding, dilation, groups)."""
     weight = reading.tensor(argument(node, 1, None))
     if weight is None:
-        _stop_at_computed(reading, node)
+        _stop_at_computed(reading, node, 1)
         return None
     _met(reading, weight)
     shape, groups = shape_of(argument(node, 1, None)), int(argument(node, 6, 1))
@@ -34,7 +34,7 @@ def transposed_convolution(reading: Reading, node: fx.Node) -> Flow | None:
     """conv_transpose1d to 3d: (input, weight, bias, stride, padding, output_padding, groups)."""
     weight = reading.tensor(argument(node, 1, None))
     if weight is None:
-        _stop_at_computed(reading, node)
+        _stop_at_computed(reading, node, 1)
         return None
     _met(reading, weight)
     groups = int(argument(node, 6, 1))
@@ -49,7 +49,7 @@ def linear(reading: Reading, node: fx.Node) -> Flow | None:
     """linear: (input, weight, bias); channels are the last axis."""
     weight = reading.tensor(argument(node, 1, None))
     if weight is None:
-        _stop_at_computed(reading, node)
+        _stop_at_computed(reading, node, len(shape_of(node)) - 1)
         return None
     _met(reading, weight)
     flow, shape = reading.flow(argument(node, 0, None)), shape_of(argument(node, 0, None))
@@ -65,7 +65,7 @@ def embedding(reading: Reading, node: fx.Node) -> Flow | None:
     """embedding: (weight, indices); rows are looked up, columns are channels."""
     weight = reading.tensor(argument(node, 0, None))
     if weight is None:
-        _stop_at_computed(reading, node)
+        _stop_at_computed(reading, node, len(shape_of(node)) - 1)
         return None
     labels = reading.labels.produced(weight, 1, shape_of(argument(node, 0, None))[1])
     return Flow(len(shape_of(node)) - 1, labels)
@@ -118,8 +118,14 @@ def channel_map(reading: Reading, node: fx.Node, layer: str) -> Flow | None:
     return Flow(1, labels)
 
 
-def _stop_at_computed(reading: Reading, node: fx.Node) -> None:
+def _stop_at_computed(reading: Reading, node: fx.Node, axis: int) -> None:
+    """Neither side can be cut: what the layer reads stays, and what it puts out along ``axis``."""
     reading.freeze(node, "a layer whose weight is computed reads its channels")
+    layer = layer_of(node)
+    if layer:
+        _met(reading, f"{layer}.weight")
+        labels = reading.labels.produced(f"{layer}.{node.name}", 0, shape_of(node)[axis])
+        reading.labels.freeze(labels, "its weight is computed from other tensors")
 
 
 def _met(reading: Reading, weight: str) -> None:

@@ -1,0 +1,33 @@
+"""What a network must put out: class scores, in evaluation and in training mode."""
+
+from __future__ import annotations
+
+import torch
+
+from autoprune.data.dataset import Dataset
+from autoprune.errors import ModelError
+
+
+def check_scores(output: object, images: int, dataset: Dataset, when: str = "") -> None:
+    """Raise ModelError unless an output has a score for every image and class.
+
+    Args:
+        when: of the pass, for the message, as in `` in training mode``.
+    """
+    classes = len(dataset.classes)
+    if isinstance(output, torch.Tensor) and tuple(output.shape) == (images, classes):
+        return
+    got = type(output).__name__
+    advice = "let its forward return them alone, without auxiliary outputs"
+    if isinstance(output, torch.Tensor):
+        got = str(tuple(output.shape))
+        advice = (
+            f"with {classes} classes (labels up to {classes - 1}) the last layer needs as many "
+            "outputs; check the labels, or take num_classes in the model's factory"
+        )
+    elif isinstance(output, (tuple, list)):
+        got += f" of {len(output)}"
+    raise ModelError(
+        f"the model's output{when} for {images} images of {dataset.name} must be class scores "
+        f"of shape {(images, classes)}, got {got}: {advice}"
+    )

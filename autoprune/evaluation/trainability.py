@@ -1,0 +1,81 @@
+"""Whether a network can be trained, whole and pruned: one step on two images."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from autoprune.data.dataset import Dataset
+from autoprune.data.seeding import isolated_randomness
+from autoprune.errors import ModelError
+from autoprune.evaluation.losses import training_loss
+from autoprune.evaluation.outputs import check_scores
+from autoprune.pruning.exporting import innermost, watching
+from autoprune.pruning.space import Kept, SearchSpace
+from autoprune.pruning.surgery import prune
+
+IMAGES = 2
+"""The fewest that a batch norm takes over single pixels."""
+
+
+def check_trainable(model: nn.Module, space: SearchSpace, dataset: Dataset, kept: Kept) -> None:
+    """Raise ModelError where training mode does what evaluation mode does not show.
+
+    Args:
+        model: unpruned; left as it is.
+        kept: units of the candidate that is tried after the unpruned network.
+    """
+    _step(copy.deepcopy(model), dataset, "")
+    _step(prune(model, space, kept), dataset, _lost(space, kept))
+
+
+def _step(network: nn.Module, dataset: Dataset, pruned: str) -> None:
+    """Forward, loss and gradients; no weight changes."""
+    images = dataset.normalise(dataset.train.images[:IMAGES])
+    before = images.clone()
+    with isolated_randomness(0), torch.enable_grad():
+        scores = _scores(network.train(), images, pruned)
+        if not torch.equal(images, before):
+            raise ModelError(
+                "the model changes its input in place in training mode, so that a batch could not "
+                "be used twice: let its forward begin with a copy, as in images = images.clone()"
+            )
+        check_scores(scores, len(images), dataset, " in training mode")
+        try:
+            training_loss(scores, dataset.train.labels[:IMAGES]).backward()  # type: ignore[no-untyped-call]
+        except Exception as error:
+            raise ModelError(
+                f"the model{pruned} cannot be trained: its gradients stop with "
+                f"{type(error).__name__}: {error}. At least one parameter needs requires_grad, and "
+                "what its forward computes must be differentiable"
+            ) from error
+
+
+def _scores(network: nn.Module, images: torch.Tensor, pruned: str) -> Any:
+    entered: list[str] = []
+    with watching(network, entered):
+        try:
+            return network(images)
+        except Exception as error:
+            raise ModelError(
+                f"the model cannot be trained: in training mode layer {innermost(entered)!r}"
+                f"{pruned} raised {type(error).__name__}: {error}. {_advice(pruned)}"
+            ) from error
+
+
+def _lost(space: SearchSpace, kept: Mapping[str, torch.Tensor]) -> str:
+    left = sum(len(kept[group.name]) for group in space.groups)
+    return f", with {left} of {sum(group.units for group in space.groups)} units left,"
+
+
+def _advice(pruned: str) -> str:
+    if not pruned:
+        return "Let its forward compute the same in training mode, dropout and batch norm aside"
+    return (
+        "A layer that runs in training alone reads channels that evaluation prunes: leave it out, "
+        "or leave what it reads whole with --ignore LAYER"
+    )
