@@ -216,8 +216,8 @@ ONNX, which computed the same.
 
     python -m benchmarks.zoo > docs/models.md
 
-Seconds are those of finding and checking the groups, on one thread of a busy machine. `left out`
-counts what stays whole, the output of the network among them. The last column is the fraction of
+Seconds are those of finding and checking the groups, on one thread. `left out` counts
+what stays whole, the output of the network among them. The last column is the fraction of
 multiply-adds that the narrowest legal schedule saves.
 """
 
