@@ -67,6 +67,9 @@ class _Screen:
     def _line(self, text: str) -> None:
         self._bars.console.print(text, markup=False)
 
+    def _on_trying(self, event: dict[str, Any]) -> None:
+        self._line(f"trying {event['what']}")
+
     def _on_loading(self, event: dict[str, Any]) -> None:
         self._line(f"reading {event['what']}")
 

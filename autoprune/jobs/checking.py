@@ -37,9 +37,9 @@ def check_network(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
     """
     check_exportable(subject, runtime(spec.runtime), spec.threads)
     floor = {group.name: group.choices[0] for group in subject.space.groups}
-    progress("loading", {"what": "one training step of the narrowest network"})
+    progress("trying", {"what": "one training step of the narrowest network"})
     step = _one_step(spec, subject, floor)
-    progress("loading", {"what": "the latency of the unpruned and the narrowest network"})
+    progress("trying", {"what": "the latency of the unpruned and the narrowest network"})
     base_s, floor_s = _latencies(spec, subject, floor)
     return {
         "ok": True,
