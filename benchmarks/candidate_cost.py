@@ -23,8 +23,8 @@ from autoprune.models.registry import build_model
 from autoprune.pruning.criteria import choose_units
 from autoprune.pruning.groups import find_groups
 from autoprune.pruning.reconstruction import reconstruct
-from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import prune
+from benchmarks.random_schedules import random_widths
 
 
 def main() -> None:
@@ -67,11 +67,6 @@ def main() -> None:
             indent=2,
         )
     )
-
-
-def random_widths(space: SearchSpace, rng: np.random.Generator) -> dict[str, int]:
-    """A random legal width of each group."""
-    return {group.name: int(rng.choice(group.choices)) for group in space.groups}
 
 
 def step_seconds(model: torch.nn.Module, batch_size: int) -> float:

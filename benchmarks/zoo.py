@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-import numpy as np
 import onnxruntime
 import torch
 from torch import nn
@@ -25,8 +24,9 @@ from autoprune.models.registry import build_model
 from autoprune.pruning.cost import CostModel
 from autoprune.pruning.groups import find_groups
 from autoprune.pruning.network import read_network
-from autoprune.pruning.space import Kept, SearchSpace
+from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import prune
+from benchmarks.random_schedules import random_kept
 from latency_tables.runtimes.onnx_export import export_onnx
 
 FAMILIES = (
@@ -135,23 +135,13 @@ def examine(name: str, size: int | None = None) -> Row:
     started = time.perf_counter()
     space = find_groups(model, example)
     seconds = time.perf_counter() - started
-    kept = random_units(space, seed=1)
+    kept = random_kept(space, seed=1)
     pruned = prune(model, space, kept)
     check_export(pruned, example)
     train_two_steps(pruned, torch.randn(2, 3, size, size))
     macs, unpriced = _prunable(model, example, space)
     units = sum(group.units for group in space.groups), sum(map(len, kept.values()))
     return Row(name, space, seconds, macs, unpriced, units)
-
-
-def random_units(space: SearchSpace, seed: int) -> Kept:
-    """Random units at a random legal width of each group."""
-    rng = np.random.default_rng(seed)
-    kept = {}
-    for group in space.groups:
-        chosen = rng.choice(group.units, size=int(rng.choice(group.choices)), replace=False)
-        kept[group.name] = torch.from_numpy(np.sort(chosen))
-    return kept
 
 
 def check_export(pruned: nn.Module, example: torch.Tensor) -> None:
@@ -188,7 +178,7 @@ def _prunable(
     except AutopruneError as error:
         return None, str(error)
     full = cost.macs([group.units for group in space.groups])[0]
-    floor = cost.macs([group.choices[0] for group in space.groups])[0]
+    floor = cost.macs(space.narrowest)[0]
     return float(1.0 - floor / full), ""
 
 

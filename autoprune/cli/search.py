@@ -96,13 +96,7 @@ def search(
             help="Hash of one of the table's (default: the newest); NAME=HASH for each of several.",
         ),
     ] = None,
-    criterion: Annotated[
-        Text,
-        _option(
-            "--criterion",
-            help=CRITERION_HELP,
-        ),
-    ] = None,
+    criterion: Annotated[Text, _option("--criterion", help=CRITERION_HELP)] = None,
     ignore: Annotated[
         list[str] | None,
         _option("--ignore", help="Pattern of layers to leave alone; may be given several times."),

@@ -23,7 +23,7 @@ from autoprune.trials.records import Json
 def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> dict[str, float]:
     """What the unpruned network scores; refuses what cannot be searched, before measuring."""
     check_counts(spec, subject)
-    floor = {group.name: group.choices[0] for group in subject.space.groups}
+    floor = subject.space.named(subject.space.narrowest)
     rankings = Rankings(subject.model, subject.space, subject.data, spec.criterion, spec.seed)
     check_trainable(subject.model, subject.space, subject.data, rankings.base().choose(floor))
     metric = Metric(spec.metric.name, spec.metric.best)

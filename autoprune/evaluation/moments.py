@@ -62,9 +62,11 @@ def _readers(model: nn.Module, space: SearchSpace) -> dict[str, int]:
             name, _, kind = place.tensor.rpartition(".")
             module = modules.get(name)
             spatial = _SPATIAL.get(type(module)) if module is not None else None
-            if place.role != "input" or place.dim != 1 or kind != "weight" or spatial is None:
+            if place.role != "input" or place.dim != 1 or kind != "weight":
                 continue
-            channels = getattr(module, "in_features", 0) or getattr(module, "in_channels", 0)
+            if module is None or spatial is None:
+                continue
+            channels = module.get_parameter("weight").shape[1]
             if getattr(module, "groups", 1) == 1 and channels <= LARGEST:
                 found[place.tensor] = spatial
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -40,7 +42,7 @@ def calibrate(
     port = runtime(table.context.runtime)
     progress("calibrating", {"networks": len(schedules)})
     runners = [
-        port.network_runner(_pruned(subject, row), subject.example_input, table.context.threads)
+        port.network_runner(sliced(subject, row), subject.example_input, table.context.threads)
         for row in schedules
     ]
     with measuring_lock(on_wait=lambda: progress("waiting", {"for": "another measurement"})):
@@ -56,7 +58,8 @@ def calibrate(
     )
 
 
-def _pruned(subject: Subject, widths: np.ndarray) -> torch.nn.Module:
+def sliced(subject: Subject, widths: Sequence[int] | np.ndarray) -> torch.nn.Module:
+    """The network of a schedule, which is what latency depends on; not finetuned."""
     named = subject.space.named([int(width) for width in widths])
     state = subject.model.state_dict()
     return prune(subject.model, subject.space, choose_units("l2", state, subject.space, named))

@@ -9,11 +9,10 @@ import numpy as np
 from autoprune.errors import ModelError
 from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Metric
 from autoprune.evaluation.evaluator import NetworkEvaluator
+from autoprune.jobs.calibrating import sliced
 from autoprune.jobs.context import Progress
 from autoprune.jobs.exporting import check_exportable
 from autoprune.jobs.subject import Subject
-from autoprune.pruning.criteria import choose_units
-from autoprune.pruning.surgery import prune
 from autoprune.spec import JobSpec
 from autoprune.trials.records import Json
 from latency_tables.lock import measuring_lock
@@ -36,11 +35,10 @@ def check_network(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
         ModelError: a layer that the runtime does not take, or a candidate that cannot be trained.
     """
     check_exportable(subject, runtime(spec.runtime), spec.threads)
-    floor = {group.name: group.choices[0] for group in subject.space.groups}
     progress("trying", {"what": "one training step of the narrowest network"})
-    step = _one_step(spec, subject, floor)
+    step = _one_step(spec, subject)
     progress("trying", {"what": "the latency of the unpruned and the narrowest network"})
-    base_s, floor_s = _latencies(spec, subject, floor)
+    base_s, floor_s = _latencies(spec, subject)
     return {
         "ok": True,
         "model": spec.model,
@@ -65,7 +63,7 @@ def check_network(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
     }
 
 
-def _one_step(spec: JobSpec, subject: Subject, widths: dict[str, int]) -> Json:
+def _one_step(spec: JobSpec, subject: Subject) -> Json:
     metric = Metric(spec.metric.name, spec.metric.best)
     evaluator = NetworkEvaluator(
         subject.model,
@@ -76,7 +74,8 @@ def _one_step(spec: JobSpec, subject: Subject, widths: dict[str, int]) -> Json:
         seed=spec.seed,
     )
     fidelity = replace(ONE_STEP, batch_size=spec.fidelity.batch_size)
-    result = evaluator.evaluate(EvaluationRequest(widths, fidelity))
+    narrowest = subject.space.named(subject.space.narrowest)
+    result = evaluator.evaluate(EvaluationRequest(narrowest, fidelity))
     if result.score is None:
         raise ModelError(
             f"the narrowest network cannot be trained and scored: {result.error}. Look at what the "
@@ -85,11 +84,9 @@ def _one_step(spec: JobSpec, subject: Subject, widths: dict[str, int]) -> Json:
     return {"seconds": result.seconds, "score": result.score, "metric": metric.name}
 
 
-def _latencies(spec: JobSpec, subject: Subject, widths: dict[str, int]) -> tuple[float, float]:
+def _latencies(spec: JobSpec, subject: Subject) -> tuple[float, float]:
     """Of the unpruned and the narrowest network, in seconds."""
-    state = subject.model.state_dict()
-    kept = choose_units("l2", state, subject.space, widths)
-    narrowest = prune(subject.model, subject.space, kept, state)
+    narrowest = sliced(subject, subject.space.narrowest)
     port = runtime(spec.runtime)
     runners = [
         port.network_runner(network.eval(), subject.example_input, spec.threads)

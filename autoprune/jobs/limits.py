@@ -56,7 +56,7 @@ def latency_yardsticks(
         latency_key(name): Yardstick(
             costs[name].latency,
             priced.base_s,
-            _at(costs[name].latency, [group.choices[0] for group in space.groups]),
+            _at(costs[name].latency, space.narrowest),
             priced.calibration.margin,
             costs[name].explain_floor,
             f"{name} ({priced.table.context.device.processor}, {priced.table.context.runtime})"
@@ -123,7 +123,7 @@ def _yardstick(space: SearchSpace, cost: Callable[[npt.ArrayLike], FloatArray]) 
     return Yardstick(
         cost,
         _at(cost, [group.units for group in space.groups]),
-        _at(cost, [group.choices[0] for group in space.groups]),
+        _at(cost, space.narrowest),
     )
 
 

@@ -29,7 +29,7 @@ class FloorTerm:
 
 def floor_terms(priced: Iterable[Priced], axes: Axes, space: SearchSpace) -> list[FloorTerm]:
     """Every operator's cost at the narrowest schedule, the costliest first."""
-    floor = np.array([[group.choices[0] for group in space.groups]], dtype=np.int64)
+    floor = np.array([space.narrowest], dtype=np.int64)
     costs = []
     for each in priced:
         label = each.term.at(floor[0].tolist()).label

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -19,8 +18,7 @@ from autoprune.models.attention import (
     WindowAttention,
 )
 from autoprune.pruning.space import IndexSlice, LeftOut, PruningGroup, Role, SearchSpace
-
-MAX_CHOICES = 16
+from autoprune.pruning.widths import legal_heads
 
 Slices = Iterator[IndexSlice]
 
@@ -44,14 +42,6 @@ def head_group(name: str, module: HeadedAttention, min_keep: float = 0.1) -> Pru
     producers = tuple(dict.fromkeys(made))
     choices = legal_heads(module.heads, min_keep)
     return PruningGroup(producers[0], module.heads, choices, slices, producers)
-
-
-def legal_heads(heads: int, min_keep: float) -> tuple[int, ...]:
-    """At most 16 numbers of heads, evenly spread, ascending; the last is ``heads``."""
-    lowest = max(1, math.ceil(min_keep * heads))
-    steps = min(MAX_CHOICES - 1, heads - lowest)
-    below = (lowest + round(step * (heads - lowest) / steps) for step in range(steps))
-    return (*below, heads)
 
 
 def head_layers(model: nn.Module) -> tuple[str, ...]:

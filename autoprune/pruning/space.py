@@ -74,6 +74,11 @@ class SearchSpace:
     groups: tuple[PruningGroup, ...]
     left_out: tuple[LeftOut, ...] = ()
 
+    @property
+    def narrowest(self) -> tuple[int, ...]:
+        """The smallest legal width of each group."""
+        return tuple(group.choices[0] for group in self.groups)
+
     def widths(self, kept: Kept) -> tuple[int, ...]:
         """Units kept in each group."""
         return tuple(len(kept[group.name]) for group in self.groups)

@@ -7,7 +7,6 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from autoprune.errors import InputError
-from autoprune.pruning.heads import legal_heads
 from autoprune.pruning.space import LeftOut, PruningGroup, SearchSpace
 from autoprune.rules import Rule
 
@@ -30,6 +29,14 @@ def legal_widths(units: int, divisor: int | None, min_keep: float) -> tuple[int,
     below = range(lowest, min(BLOCK, units)) if divisor is None else range(0)
     room = max(0, MAX_CHOICES - len(multiples))
     return tuple(sorted({*below[max(0, len(below) - room) :], *multiples}))
+
+
+def legal_heads(heads: int, min_keep: float) -> tuple[int, ...]:
+    """At most 16 numbers of heads, evenly spread, ascending; the last is ``heads``."""
+    lowest = max(1, math.ceil(min_keep * heads))
+    steps = min(MAX_CHOICES - 1, heads - lowest)
+    below = (lowest + round(step * (heads - lowest) / steps) for step in range(steps))
+    return (*below, heads)
 
 
 def with_rules(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import nn
-
-from autoprune.pruning.space import Kept, SearchSpace
 
 
 def shaken(model: nn.Module, inputs: torch.Tensor) -> nn.Module:
@@ -22,19 +19,6 @@ def shaken(model: nn.Module, inputs: torch.Tensor) -> nn.Module:
     for norm in norms:
         norm.eval().momentum = 0.1
     return model
-
-
-def random_widths(space: SearchSpace, rng: np.random.Generator) -> dict[str, int]:
-    return {group.name: int(rng.choice(group.choices)) for group in space.groups}
-
-
-def random_kept(space: SearchSpace, seed: int) -> Kept:
-    rng = np.random.default_rng(seed)
-    kept = {}
-    for group in space.groups:
-        units = rng.choice(group.units, size=int(rng.choice(group.choices)), replace=False)
-        kept[group.name] = torch.from_numpy(np.sort(units))
-    return kept
 
 
 class Grouped(nn.Module):

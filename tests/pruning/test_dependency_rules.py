@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from pruning_cases import random_kept
 from torch import nn
 from torch.nn import functional
 
@@ -14,6 +13,7 @@ from autoprune.pruning.groups import find_groups
 from autoprune.pruning.masking import masked_state
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import fit, prune
+from benchmarks.random_schedules import random_kept
 
 IMAGES = torch.rand(1, 4, 8, 8)
 TOKENS = torch.rand(1, 6, 8)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 from attention_networks import network
-from pruning_cases import random_kept
 from torch import nn
 
 from autoprune.errors import ModelError
@@ -16,11 +15,13 @@ from autoprune.export.onnx_files import difference, run_onnx
 from autoprune.models.attention import HeadedAttention, prunable_attention
 from autoprune.pruning.criteria import unit_norms
 from autoprune.pruning.groups import find_groups
-from autoprune.pruning.heads import head_group, legal_heads, with_heads
+from autoprune.pruning.heads import head_group, with_heads
 from autoprune.pruning.masking import masked_state
 from autoprune.pruning.preflight import preflight
 from autoprune.pruning.space import Kept, PruningGroup, SearchSpace
 from autoprune.pruning.surgery import expand, fit, prune, slice_state
+from autoprune.pruning.widths import legal_heads
+from benchmarks.random_schedules import random_kept
 from latency_tables.runtimes.onnx_export import export_onnx
 
 NETWORKS = ["vit", "swin", "swin_v2", "maxvit", "length_first"]

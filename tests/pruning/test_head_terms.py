@@ -9,7 +9,6 @@ import pytest
 import torch
 from attention_networks import network
 from made_up_tables import made_up_price, made_up_table
-from pruning_cases import random_kept
 from torch import nn
 
 from autoprune.errors import ModelError
@@ -19,6 +18,7 @@ from autoprune.pruning.heads import with_heads
 from autoprune.pruning.network import Network, read_network
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import prune
+from benchmarks.random_schedules import random_kept
 from latency_tables.operators import Operator
 from latency_tables.runtimes import runtime
 

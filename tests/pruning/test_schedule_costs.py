@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from made_up_tables import made_up_calibration, made_up_price, made_up_table
-from pruning_cases import random_kept, random_widths
 from torch import nn
 
 from autoprune.errors import ModelError, TableError
@@ -15,6 +14,7 @@ from autoprune.pruning.groups import find_groups
 from autoprune.pruning.network import read_network
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import prune
+from benchmarks.random_schedules import random_kept, random_widths
 
 NETWORKS = ["autoprune:resnet20", "autoprune:vgg16_bn", "torchvision:mobilenet_v2", "grouped"]
 

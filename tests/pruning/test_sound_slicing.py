@@ -5,7 +5,6 @@ from typing import Any
 import onnxruntime
 import pytest
 import torch
-from pruning_cases import random_kept
 from torch import nn
 
 from autoprune.errors import ModelError, WeightsError
@@ -14,6 +13,7 @@ from autoprune.pruning.masking import masked_state
 from autoprune.pruning.preflight import preflight
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import expand, fit, prune, slice_state
+from benchmarks.random_schedules import random_kept
 from latency_tables.runtimes.onnx_export import export_onnx
 
 NETWORKS = [

@@ -9,7 +9,7 @@ import pytest
 import torch
 from attention_networks import network, vit
 from made_up_tables import made_up_price, made_up_table
-from pruning_cases import random_kept, shaken
+from pruning_cases import shaken
 from torch import nn
 
 from autoprune.errors import InputError
@@ -22,6 +22,7 @@ from autoprune.pruning.masking import masked_state
 from autoprune.pruning.network import read_network
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import fit, prune
+from benchmarks.random_schedules import random_kept
 
 
 class SideBySide(nn.Module):

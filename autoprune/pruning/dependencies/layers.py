@@ -14,11 +14,9 @@ from autoprune.pruning.graph_nodes import argument, layer_of, shape_of
 
 def convolution(reading: Reading, node: fx.Node) -> Flow | None:
     """conv1d, conv2d, conv3d: (input, weight, bias, stride, padding, dilation, groups)."""
-    weight = reading.tensor(argument(node, 1, None))
+    weight = _weight(reading, node, 1)
     if weight is None:
-        _stop_at_computed(reading, node, 1)
         return None
-    _met(reading, weight)
     shape, groups = shape_of(argument(node, 1, None)), int(argument(node, 6, 1))
     read = _read(reading, node)
     if groups > 1 and shape[1] == 1 and groups == shape[0]:
@@ -32,11 +30,9 @@ def convolution(reading: Reading, node: fx.Node) -> Flow | None:
 
 def transposed_convolution(reading: Reading, node: fx.Node) -> Flow | None:
     """conv_transpose1d to 3d: (input, weight, bias, stride, padding, output_padding, groups)."""
-    weight = reading.tensor(argument(node, 1, None))
+    weight = _weight(reading, node, 1)
     if weight is None:
-        _stop_at_computed(reading, node, 1)
         return None
-    _met(reading, weight)
     groups = int(argument(node, 6, 1))
     if groups > 1:
         reading.freeze(node, "a grouped transposed convolution reads its channels")
@@ -47,11 +43,9 @@ def transposed_convolution(reading: Reading, node: fx.Node) -> Flow | None:
 
 def linear(reading: Reading, node: fx.Node) -> Flow | None:
     """linear: (input, weight, bias); channels are the last axis."""
-    weight = reading.tensor(argument(node, 1, None))
+    weight = _weight(reading, node, len(shape_of(node)) - 1)
     if weight is None:
-        _stop_at_computed(reading, node, len(shape_of(node)) - 1)
         return None
-    _met(reading, weight)
     flow, shape = reading.flow(argument(node, 0, None)), shape_of(argument(node, 0, None))
     if flow is not None and flow.axis != len(shape) - 1:
         reading.freeze(node, "a linear layer is applied across its channels")
@@ -116,6 +110,16 @@ def channel_map(reading: Reading, node: fx.Node, layer: str) -> Flow | None:
         reading.labels.place(tensor, -1, "values", found[0][1].labels)
     labels = reading.labels.produced(tensor, 0, len(module.channel_map))
     return Flow(1, labels)
+
+
+def _weight(reading: Reading, node: fx.Node, axis: int) -> str | None:
+    """A layer's weight; where it is computed, both sides stay, the output along ``axis``."""
+    weight = reading.tensor(argument(node, 1, None))
+    if weight is None:
+        _stop_at_computed(reading, node, axis)
+    else:
+        _met(reading, weight)
+    return weight
 
 
 def _stop_at_computed(reading: Reading, node: fx.Node, axis: int) -> None:
