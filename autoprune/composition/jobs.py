@@ -224,6 +224,7 @@ def later_stages(stores: Stores, plan: Plan) -> LaterStages:
             epochs=spec.finetune_epochs,
             batch_size=spec.fidelity.batch_size,
             learning_rate=spec.finetune_learning_rate,
+            teacher=spec.fidelity.teacher,
         ),
         spec.seed,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from autoprune.errors import AutopruneError
 from autoprune.evaluation.base import test_accuracy
 from autoprune.evaluation.checkpoint import pack
+from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.rebuild import rebuild
 from autoprune.evaluation.scoring import validate
 from autoprune.evaluation.training import TrainingPlan, train
@@ -104,7 +106,13 @@ class WinnerFinetuner:
             previous = saved
 
         return train(
-            network, self.subject.data, self.plan, seed=self.seed, resume=resume, on_epoch=on_epoch
+            network,
+            self.subject.data,
+            self.plan,
+            seed=self.seed,
+            teacher=channels_last(copy.deepcopy(self.subject.model)),
+            resume=resume,
+            on_epoch=on_epoch,
         )
 
     def clean_up(self, context: SearchContext) -> None:

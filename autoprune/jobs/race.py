@@ -22,7 +22,7 @@ from searchers.contract import ProblemError
 from searchers.projection import project, widen
 from searchers.uniform import filled_uniform, uniform_widths
 
-RACERS = 5
+RACERS = 8
 RACER, CONTROL = "race", "control"
 """Origins."""
 CONTROLS = (0.25, 0.5, 0.75)

@@ -1,4 +1,4 @@
-"""Many feasible schedules near a few good ones, at once."""
+"""Feasible schedules near a few good ones, and scattered around the uniform one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from searchers.contract import IntArray, Problem
+from searchers.projection import project, widen
 from searchers.solver.tables import places_of, widths_of
+from searchers.uniform import filled_uniform
 
 _COUNT = 2_000
 _MOST_CHANGES = 4
 _MOST_STEPS = 2
+_SCATTER = 0.6
+"""Standard deviation of log widths: few such schedules are as extreme as a model's minima."""
 
 
 def mutants(
@@ -40,3 +44,10 @@ def mutants(
     widths = widths_of(groups, np.unique(moved, axis=0))
     fitting = widths[problem.feasible(widths)]
     return fitting if len(fitting) else np.array(centres[:1], dtype=np.int64)
+
+
+def scattered(problem: Problem, rng: np.random.Generator) -> tuple[int, ...]:
+    """The uniform schedule with every width changed by a random factor, filled to the budget."""
+    factors = np.exp(_SCATTER * rng.normal(size=len(problem.groups)))
+    wanted = np.minimum(filled_uniform(problem) * factors, problem.full)
+    return widen(problem, project(problem, wanted))

@@ -23,7 +23,7 @@ from searchers.restoring import stored
 from searchers.seen import Seen
 from searchers.solver.cost import Bounds
 from searchers.solver.minimax import least_worst
-from searchers.solver.nearby import mutants
+from searchers.solver.nearby import mutants, scattered
 from searchers.solver.probes import (
     UNPRUNED,
     Probe,
@@ -42,6 +42,7 @@ Widths = tuple[int, ...]
 _ROUND = 4
 """Trials from one exact solution to the next."""
 _ATTEMPTS = 6
+_MOST_SCATTERED = 8
 _CENTRES = 4
 _DIGITS = 9
 """Decimals of coefficients: the last bits of linear algebra differ between machines."""
@@ -60,7 +61,8 @@ class Solver(Searcher):
         12
 
     It begins with probes, each group alone at a few widths, which are no trials. The first trial is
-    the uniform schedule, or where something is known its answer. Then come rounds of four: the
+    the uniform schedule, or where something is known its answer. A fifth of the trials, eight at
+    most, are scattered around the uniform schedule at random. Then come rounds of four: the
     schedule that minimises the model of the loss within the budget, by mixed integer programming
     over the table; the minima of two samples of the model; and one near the best so far. Each is
     chosen by all that was told before.
@@ -74,7 +76,7 @@ class Solver(Searcher):
     """
 
     name = "solver"
-    version = 2
+    version = 3
 
     def __init__(
         self,
@@ -99,6 +101,8 @@ class Solver(Searcher):
         self._seen = Seen()
         for widths, loss in known:
             self._learn(tuple(widths), Outcome(loss))
+        # Of what is known already nothing has to be scattered.
+        self._scattered = max(0, min(_MOST_SCATTERED, problem.trials // 5) - len(known))
         self._answer: Widths | None = None
         self._surrogate: Surrogate | None = None
         self._belief: tuple[int, Belief] | None = None
@@ -168,7 +172,12 @@ class Solver(Searcher):
         return widths
 
     def _next(self) -> Widths:
-        """The model's minimum, minima of two samples of it, and a schedule near the best ones."""
+        """Scattered; then the model's minimum, two samples' minima, and one near the best ones."""
+        if self._counted < self._scattered:
+            for attempt in range(_ATTEMPTS):
+                widths = scattered(self.problem, self._rng(self._asked, attempt))
+                if widths not in self._seen:
+                    return widths
         turn = (self._counted - 1) % _ROUND
         if turn == 0 or self._answer is None:
             self._answer = self._minimised(self._coefficients(), exactly=True)

@@ -25,11 +25,14 @@ BoolArray = npt.NDArray[np.bool_]
 Curves = tuple[FloatArray, ...]
 """Damage of every choice of each group, 0 at full width; G arrays [C_g]."""
 
-_OWN = (0.1, 0.3, 1.0)
+_OWN = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Standard deviations tried of a group's own curve at its narrowest, in spreads of the loss."""
+_LIKELY_OWN = 0.3
+"""Half-normal prior of these: with few noisy scores the evidence alone takes noise for curves."""
 _JOINT = (0.0, 0.5, 1.5)
 """Those of a pair, as fractions of a group's."""
-_NOISE = (0.02, 0.1, 0.3)
+_NOISE = (0.02, 0.1, 0.3, 0.6, 1.0)
+"""Scores after a short finetune differ by half their spread between all but equal schedules."""
 _GLOBAL = 3.0
 """Of the constant and of the measures' weights: hardly a penalty."""
 _NONE = 1e-12
@@ -200,7 +203,7 @@ class Surrogate:
         lower = cholesky(covariance, lower=True)
         residual = values - features @ prior
         evidence = -0.5 * residual @ cho_solve((lower, True), residual)
-        evidence -= float(np.log(np.diag(lower)).sum())
+        evidence -= float(np.log(np.diag(lower)).sum()) + 0.5 * (own / _LIKELY_OWN) ** 2
         return Belief(prior, deviations, scaled, values, lower, noise, float(evidence))
 
 

@@ -1,6 +1,7 @@
 """The solver: its order of asks, its answers under all kinds of cost, what it learns from."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -326,10 +327,35 @@ def test_rounds_begin_with_the_models_minimum() -> None:
     for turn in range(10):
         answer = solver.answer()
         said = solver.ask()
-        if turn % 4 == 1 and answer not in solver._seen:
+        if turn in (5, 9) and answer not in solver._seen:
             assert said.widths == answer
         solver.tell(said.id, score(said))
     assert turn == 9
+
+
+def test_first_trials_are_scattered_whatever_they_score() -> None:
+    problem = sample_problem(groups=5, trials=20)
+    uniform = np.log(filled_uniform(problem))
+
+    def first(score: Callable[[Suggestion], Outcome]) -> list[tuple[int, ...]]:
+        told = run(Solver(problem, seed=3), score)
+        return [said.widths for said, _ in told if said.purpose == "candidate"][:5]
+
+    one, other = first(additive_score(problem)), first(lambda said: Outcome(said.id + 1.0))
+    assert one[:4] == other[:4]
+    assert one[4] != other[4]
+    assert len({*one[:4]}) == 4
+    distances = np.abs(np.log(one[1:4]) - uniform)
+    assert 0.0 < np.median(distances) < 1.2
+
+
+def test_nothing_is_scattered_where_enough_is_known() -> None:
+    problem = sample_problem(groups=5, trials=20)
+    score = additive_score(problem)
+    told = run(make("random", replace(problem, trials=4)), score)
+    known = [(said.widths, float(outcome.loss or 0)) for said, outcome in told]
+    solver = probed(problem, known=known)
+    assert solver.ask().widths == solver.answer()
 
 
 @pytest.mark.parametrize(

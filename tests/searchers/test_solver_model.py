@@ -163,7 +163,7 @@ def test_samples_differ_most_where_nothing_was_told() -> None:
         features = surrogate.features(places_of(PROBLEM.groups, widths))
         return float((features @ samples.T).std(axis=1).mean())
 
-    assert spread(elsewhere) > 3.0 * spread(rows)
+    assert spread(elsewhere) > 1.5 * spread(rows)
     assert np.array_equal(belief.sample(np.random.default_rng(3)), samples[0])
 
 
