@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -28,8 +29,11 @@ from searchers.contract import SearcherError
 Work = Callable[[Lease], None]
 """Runs a job to its end; picklable, as it is called in another process."""
 
-_CONTEXT = multiprocessing.get_context("spawn")
-"""Every job begins in a fresh interpreter, with the user's modules as they are now."""
+_PRELOADED = ["autoprune.jobs.runner", "autoprune.evaluation.recipe"]
+if "autoprune.cli.main" in sys.modules:
+    _PRELOADED.append("autoprune.cli.main")
+_CONTEXT = multiprocessing.get_context("forkserver")
+"""A job's process begins with torch, and with none of a user's modules: they may have changed."""
 
 _GRACE_S = 2.0
 
@@ -60,12 +64,8 @@ class Attendant:
         alive, self._lifeline = _CONTEXT.Pipe(duplex=False)
         self._verdicts = ours
         self.process = _CONTEXT.Process(target=_attend, args=(work, lease, theirs, alive))
-        # Ctrl-C in a terminal is for the worker alone, also while the process starts.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self.process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _CONTEXT.set_forkserver_preload(_PRELOADED)
+        self.process.start()
         theirs.close()
         alive.close()
 
@@ -101,9 +101,8 @@ class Attendant:
 
 
 def _attend(work: Work, lease: Lease, verdicts: Connection, lifeline: Connection) -> None:
-    os.setsid()
+    os.setsid()  # Ctrl-C in a terminal is for the worker alone
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=die_with, args=(lifeline,), daemon=True).start()
     with suppress(KeyboardInterrupt):

@@ -78,7 +78,7 @@ def _connect(order: dict[str, Any]) -> Any:
     if order["dialect"] == "postgresql":
         import psycopg
 
-        return psycopg.connect(*positional, **named, autocommit=True)
+        return psycopg.connect(*positional, **{"connect_timeout": 10, **named}, autocommit=True)
     import sqlite3
 
     return sqlite3.connect(*positional, **{"timeout": 60.0, **named, "isolation_level": None})

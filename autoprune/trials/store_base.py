@@ -25,4 +25,5 @@ class StoreBase:
         """How a process of its own reaches the database, for :mod:`autoprune.trials.heartbeat`."""
         engine = self._database.engine
         positional, named = engine.dialect.create_connect_args(engine.url)
-        return {"dialect": engine.dialect.name, "connect": [list(positional), dict(named)]}
+        plain = {name: value for name, value in named.items() if isinstance(value, str | int)}
+        return {"dialect": engine.dialect.name, "connect": [list(positional), plain]}
