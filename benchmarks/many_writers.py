@@ -105,8 +105,9 @@ def main() -> None:
     refused = [writer.error for writer in writers if writer.error]
     print(
         f"{len(writers)} processes, {len(waits)} writes in {seconds:.1f} s: "
-        f"{len(waits) / seconds:.0f} a second; the median write took {statistics.median(waits):.3f} s, "
-        f"the longest {waits[-1]:.1f} s; {len(refused)} processes were refused"
+        f"{len(waits) / seconds:.0f} a second; the median write took "
+        f"{statistics.median(waits):.3f} s, the longest {waits[-1]:.1f} s; "
+        f"{len(refused)} processes were refused"
     )
     if refused:
         print(refused[0])

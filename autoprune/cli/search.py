@@ -143,6 +143,9 @@ def search(
     ] = None,
     executor: Annotated[Text, _option("--executor", help="local or ray.")] = None,
     address: Annotated[Text, _option("--address", help="Of a running Ray cluster.")] = None,
+    ray_gpus: Annotated[
+        Float, _option("--ray-gpus", help="GPUs of each Ray worker; 0.5 lets two share one.")
+    ] = None,
     db: Annotated[
         Text, _option("--db", help="SQLite file or postgresql:// URL.", envvar="AUTOPRUNE_DB")
     ] = None,
