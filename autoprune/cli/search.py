@@ -16,7 +16,7 @@ from autoprune.cli.answer import answer
 from autoprune.cli.options import CRITERION_HELP, AsJson, Out
 from autoprune.cli.output import print_job, print_json, print_queued, say
 from autoprune.cli.progress import shown_progress
-from autoprune.errors import InputError
+from autoprune.errors import InputError, JobStoppedError
 from autoprune.jobs.packaging import bundle_files, export_job, holds_bundle_of
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.summary import summarise_job
@@ -208,7 +208,7 @@ def finish(
     told: int,
     accept_environment: bool = False,
 ) -> None:
-    """Run a job and write its bundle; on Ctrl-C the last line is the command that resumes it."""
+    """Run a job and write its bundle; where it is stopped, the last line resumes it."""
     spec = plan.spec
     out = bundle_folder(spec, job)
     try:
@@ -216,10 +216,11 @@ def finish(
             composition.run(stores, job, plan, progress, accept_environment)
             if not holds_bundle_of(out, job):
                 export_job(stores.trials, job, plan, out)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, JobStoppedError) as stopped:
         command = ["autoprune", "resume", job, "--db", spec.db]
         command += ["--accept-environment"] if accept_environment else []
-        say(f"interrupted; what was scored is kept. Resume with:\n{shlex.join(command)}")
+        why = str(stopped) or "interrupted; what was scored is kept"
+        say(f"{why}. Resume with:\n{shlex.join(command)}")
         sys.exit(130)
 
 
