@@ -76,6 +76,21 @@ def note(session: Session, job: str, events: Sequence[tuple[str, Json]]) -> None
     session.execute(insert(StoredEvent), rows)
 
 
+def losses(session: Session, job: str) -> int:
+    """How many drivers were lost since the job's last step that was kept.
+
+    Every driver begins with an event and ends with one, unless it is lost.
+    """
+    mine, about_drivers = StoredEvent.job_id == job, StoredEvent.kind.in_(("state", "wish"))
+    newest = select(func.max(StoredEvent.sequence)).where(mine, ~about_drivers)
+    last = session.execute(newest).scalar_one() or 0
+    since = select(StoredEvent.payload).where(
+        mine, StoredEvent.kind == "state", StoredEvent.sequence > last
+    )
+    states = [payload["state"] for payload in session.scalars(since)]
+    return 2 * states.count("running") - len(states)
+
+
 def keep(session: Session, job: str, checkpoint: Checkpoint) -> None:
     """Store a checkpoint; the last two stay."""
     state = json_text(checkpoint.state)
