@@ -105,6 +105,9 @@ class MetricSpec(_Strict):
         return METRICS[self.name]
 
 
+_MOST_URGENT = 1_000_000
+
+
 class JobSpec(_Strict):
     """One search job.
 
@@ -120,6 +123,8 @@ class JobSpec(_Strict):
         finetune_epochs: of the chosen network, at the end.
         keep_dominated: search also the widths that a wider one of their group is as fast as.
         train_threads: threads of one training process; scores are exact for a fixed number.
+        ray_gpus: GPUs that each worker asks Ray for; a fraction is shared with others.
+        priority: of a job in the queue; workers take higher ones first.
     """
 
     model: str = DEFAULT_MODEL
@@ -155,10 +160,12 @@ class JobSpec(_Strict):
     workers: int | None = Field(None, ge=1)
     executor: Literal["local", "ray"] = "local"
     address: str | None = None
+    ray_gpus: float = Field(0.0, ge=0)
     db: Annotated[str, BeforeValidator(_database)] = Field("autoprune.db", validate_default=True)
     artifacts: Annotated[str | None, BeforeValidator(_absolute)] = None
     out: Annotated[str | None, BeforeValidator(_absolute)] = None
     unmeasured: bool = False
+    priority: int = Field(0, ge=-_MOST_URGENT, le=_MOST_URGENT)
 
     @property
     def bounds(self) -> tuple[Bound, ...]:

@@ -14,6 +14,7 @@ def jobs(db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
         {
             "job": job.id,
             "state": job.state,
+            "priority": job.priority,
             "searcher": job.what["searcher"],
             "created": job.created,
         }
@@ -22,6 +23,5 @@ def jobs(db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_table(
-            "jobs", ["job", "state", "searcher", "created"], [list(r.values()) for r in rows]
-        )
+        columns = ["job", "state", "priority", "searcher", "created"]
+        print_table("jobs", columns, [list(row.values()) for row in rows])

@@ -8,6 +8,7 @@ import typer
 
 from autoprune import composition
 from autoprune.cli.options import DEFAULT_DB, Artifacts, AsJson, Db, Job, Out
+from autoprune.cli.output import print_queued, say
 from autoprune.cli.progress import shown_progress
 from autoprune.cli.search import bundle_folder, finish, report
 from autoprune.export.bundle import check_free
@@ -25,6 +26,10 @@ def resume(
     address: Annotated[
         str | None, typer.Option("--address", help="Of a running Ray cluster.")
     ] = None,
+    ray_gpus: Annotated[
+        float | None,
+        typer.Option("--ray-gpus", help="GPUs of each Ray worker; 0.5 lets two share one."),
+    ] = None,
     accept_environment: Annotated[
         bool, typer.Option("--accept-environment", help="Go on although scores may differ here.")
     ] = False,
@@ -39,22 +44,37 @@ def resume(
         typer.Option("--unmeasured", help="Export as predicted: the device is elsewhere."),
     ] = None,
     out: Out = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Leave the job to a worker: prints its id and ends.")
+    ] = False,
+    priority: Annotated[
+        int | None,
+        typer.Option("--priority", help="With --queue: workers take higher ones first."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a job that was stopped or killed; a finished one gets no new trial."""
+    """Go on with a job that was stopped, cancelled or killed; a finished one gets no new trial."""
     given: dict[str, Any] = {
         "db": db,
         "artifacts": artifacts,
         "workers": workers,
         "executor": executor,
         "address": address,
+        "ray_gpus": ray_gpus,
         "finetune_epochs": finetune_epochs,
         "finetune_learning_rate": finetune_learning_rate,
         "unmeasured": unmeasured,
         "out": out,
+        "priority": priority,
     }
     overrides = {key: value for key, value in given.items() if value is not None}
     stores, record = composition.open_job(db, job, artifacts)
+    if queue:
+        composition.leave_to_workers(stores, record, overrides)
+        print_queued(record.id, as_json)
+        return
+    if record.state == "cancelled":
+        say(f"job {record.id} was cancelled; it goes on where it was stopped")
     trials = stores.trials.trials(record.id)
     told = sum(trial.state == "told" and trial.purpose != "probe" for trial in trials)
     with shown_progress(record.what["trials"], told) as progress:

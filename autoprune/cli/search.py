@@ -14,9 +14,9 @@ from autoprune import composition
 from autoprune.budget import parse_tables
 from autoprune.cli.answer import answer
 from autoprune.cli.options import CRITERION_HELP, AsJson, Out
-from autoprune.cli.output import print_job, print_json, say
+from autoprune.cli.output import print_job, print_json, print_queued, say
 from autoprune.cli.progress import shown_progress
-from autoprune.errors import InputError
+from autoprune.errors import InputError, JobStoppedError
 from autoprune.jobs.packaging import bundle_files, export_job, holds_bundle_of
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.summary import summarise_job
@@ -143,6 +143,9 @@ def search(
     ] = None,
     executor: Annotated[Text, _option("--executor", help="local or ray.")] = None,
     address: Annotated[Text, _option("--address", help="Of a running Ray cluster.")] = None,
+    ray_gpus: Annotated[
+        Float, _option("--ray-gpus", help="GPUs of each Ray worker; 0.5 lets two share one.")
+    ] = None,
     db: Annotated[
         Text, _option("--db", help="SQLite file or postgresql:// URL.", envvar="AUTOPRUNE_DB")
     ] = None,
@@ -157,26 +160,37 @@ def search(
     unmeasured: Annotated[
         bool | None, _option("--unmeasured", help="Export as predicted: the device is elsewhere.")
     ] = None,
+    priority: Annotated[
+        Int, _option("--priority", help="With --queue: workers take higher ones first (default 0).")
+    ] = None,
     fields: Annotated[
         list[str] | None,
         _option("--set", help="Any field of a job file, as in fidelity.momentum=0.5."),
     ] = None,
     out: Out = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Leave the job to a worker: prints its id and ends.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the channels to keep in every layer under a budget; without options, on the digits."""
     given = {key: value for key, value in locals().items() if value is not None}
     values = load_values(given.pop("job_file", None), _overrides(given))
     if values.get("from_job") is not None and "trials" not in values:
+        if queue:
+            raise InputError("--from without --trials answers at once: leave --queue out")
         answer(values, as_json)
         return
     spec = _spec(values, job_file)
     try:
         with shown_progress(spec.trials) as progress:
-            stores, job, plan = composition.submit(spec, progress)
+            stores, job, plan = composition.submit(spec, progress, for_workers=queue)
     except KeyboardInterrupt:
         say("interrupted before the job was stored: there is nothing to resume, search again")
         sys.exit(130)
+    if queue:
+        print_queued(job, as_json)
+        return
     finish(stores, job, plan, 0)
     report(stores, job, spec, as_json)
 
@@ -194,7 +208,7 @@ def finish(
     told: int,
     accept_environment: bool = False,
 ) -> None:
-    """Run a job and write its bundle; on Ctrl-C the last line is the command that resumes it."""
+    """Run a job and write its bundle; where it is stopped, the last line resumes it."""
     spec = plan.spec
     out = bundle_folder(spec, job)
     try:
@@ -202,10 +216,11 @@ def finish(
             composition.run(stores, job, plan, progress, accept_environment)
             if not holds_bundle_of(out, job):
                 export_job(stores.trials, job, plan, out)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, JobStoppedError) as stopped:
         command = ["autoprune", "resume", job, "--db", spec.db]
         command += ["--accept-environment"] if accept_environment else []
-        say(f"interrupted; what was scored is kept. Resume with:\n{shlex.join(command)}")
+        why = str(stopped) or "interrupted; what was scored is kept"
+        say(f"{why}. Resume with:\n{shlex.join(command)}")
         sys.exit(130)
 
 
@@ -226,6 +241,7 @@ def bundle_folder(spec: JobSpec, job: str) -> Path:
 def _overrides(given: dict[str, Any]) -> dict[str, Any]:
     """The command line's options as fields of the spec."""
     given.pop("as_json", None)
+    given.pop("queue", None)
     for field in ("table", "calibration"):
         if field in given:
             given[field] = parse_tables(given[field])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from autoprune.errors import InputError, UnknownJobError
 from autoprune.trials import leases
@@ -18,9 +18,21 @@ class JobStore(StoreBase):
     """The part of the trial store that creates, finds and leases jobs."""
 
     def create_job(
-        self, what: Json, what_hash: str, how: Json, environment: str, base: Json
+        self,
+        what: Json,
+        what_hash: str,
+        how: Json,
+        environment: str,
+        base: Json,
+        *,
+        priority: int | None = None,
     ) -> str:
-        """Enter a job, queued and at stage ``search``; returns its id of eight hex digits."""
+        """Enter a job, queued and at stage ``search``; returns its id of eight hex digits.
+
+        Args:
+            priority: makes it a job for workers, who take higher ones first; None keeps it from
+                them.
+        """
         job = secrets.token_hex(4)
         with self._database.write() as session:
             while session.get(Job, job) is not None:
@@ -38,6 +50,7 @@ class JobStore(StoreBase):
                     stage="search",
                     timing_dependent=False,
                     epoch=0,
+                    priority=priority,
                     created=utc_now(),
                 )
             )
@@ -67,22 +80,6 @@ class JobStore(StoreBase):
         with self._database.read() as session:
             rows = session.scalars(select(Job).order_by(Job.created, Job.id))
             return [job_record(row) for row in rows]
-
-    def request_state(self, job: str, desired: JobState) -> None:
-        """Wish that the job's driver pause or end it; the next acquisition drops the wish."""
-        with self._database.write() as session:
-            wish = update(Job).where(Job.id == job).values(desired_state=desired)
-            if session.execute(wish.returning(Job.id)).one_or_none() is None:
-                raise UnknownJobError(job)
-
-    def desired_state(self, job: str) -> JobState | None:
-        """The wish a driver has to follow, None when there is none."""
-        with self._database.read() as session:
-            row = session.execute(select(Job.desired_state).where(Job.id == job)).one_or_none()
-            if row is None:
-                raise UnknownJobError(job)
-            wish: JobState | None = row.desired_state
-            return wish
 
     def acquire(
         self,
@@ -115,10 +112,14 @@ class JobStore(StoreBase):
         with self._database.write() as session:
             leases.prolong(session, lease, ttl_s)
 
-    def release(self, lease: Lease) -> None:
-        """Give the job back; a running one is then paused. A lost lease is no error here."""
+    def release(self, lease: Lease, state: JobState = "paused") -> None:
+        """Give the job back; a lost lease is no error here.
+
+        Args:
+            state: of a job that is left running, unless another one is wished.
+        """
         with self._database.write() as session:
-            leases.end(session, lease)
+            leases.end(session, lease, state)
 
     def holder(self, job: str) -> str | None:
         """Who holds the job now, None when nobody does."""

@@ -44,7 +44,7 @@ def nothing_runs(no_long_work: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: object) -> None:
         raise AssertionError("something was evaluated")
 
-    monkeypatch.setattr("autoprune.composition.jobs.make_executor", refuse)
+    monkeypatch.setattr("autoprune.composition.running.make_executor", refuse)
     monkeypatch.setattr("autoprune.composition.jobs.check_subject", refuse)
 
 
@@ -204,7 +204,7 @@ def test_the_command_in_the_bundle_repeats_the_job(
     stored = composition.records_of(str(copied.db)).job(provenance["job"]).how["spec"]
     specs: list[JobSpec] = []
 
-    def capture(spec: JobSpec, *_: Any) -> None:
+    def capture(spec: JobSpec, *_: Any, **_more: Any) -> None:
         specs.append(spec)
         raise KeyboardInterrupt
 

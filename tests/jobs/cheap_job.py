@@ -92,6 +92,8 @@ def create(
     seed: int = 0,
     lookahead: int = 4,
     direction: str = "minimize",
+    priority: int | None = None,
+    environment: str = "test",
 ) -> str:
     problem = make_problem(trials)
     what = {
@@ -104,7 +106,8 @@ def create(
         "limits": {"latency": 1.0},
     }
     base = {"score": 1.0, "accuracy": 0.5, "measured_latency_s": 2.0, "layers": {}}
-    return store.create_job(what, hash_of(what), {"budget": ["50%"]}, "test", base)
+    how = {"budget": ["50%"]}
+    return store.create_job(what, hash_of(what), how, environment, base, priority=priority)
 
 
 def make_problem(trials: int) -> Problem:

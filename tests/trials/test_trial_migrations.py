@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -28,12 +29,13 @@ REVISIONS = sorted(
     script.revision for script in ScriptDirectory(str(migration.SCRIPTS)).walk_revisions()
 )
 
-SECOND = """
+HEAD = REVISIONS[-1]
+NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{HEAD}"
 
 
 def upgrade() -> None:
@@ -46,7 +48,7 @@ def later(tmp_path: Path) -> Path:
     """The migrations of a later autoprune, with one more revision."""
     scripts = tmp_path / "migrations 100%"
     shutil.copytree(migration.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_novelties.py").write_text(SECOND)
+    (scripts / "versions" / "9999_novelties.py").write_text(NEXT)
     return scripts
 
 
@@ -103,12 +105,12 @@ def test_an_older_database_is_left_alone_until_it_is_upgraded(
 ) -> None:
     job = new_store(empty_url).create_job({}, "h", {}, "env", {})
     monkeypatch.setattr(migration, "SCRIPTS", later)
-    with pytest.raises(DatabaseError, match=r"revision 0001, .* 0002: .*'autoprune db upgrade'"):
+    with pytest.raises(DatabaseError, match=rf"revision {HEAD}, .* 9999: .*'autoprune db upgrade'"):
         connect(empty_url)
     engine = open_engine(empty_url)
     assert "novelties" not in inspect(engine).get_table_names()
     before = upgrade(engine)
-    assert (before.stored, before.state) == ("0001", "older")
+    assert (before.stored, before.state) == (HEAD, "older")
     assert "novelties" in inspect(engine).get_table_names()
     assert new_store(empty_url).job(job).id == job
 
@@ -120,26 +122,26 @@ def test_a_newer_database_is_refused_and_left_alone(
         tomorrow.setattr(migration, "SCRIPTS", later)
         connect(empty_url)
     refused = (
-        r"is of revision 0002, newer than this autoprune, which writes 0001: install the newer"
+        rf"is of revision 9999, newer than this autoprune, which writes {HEAD}: install the newer"
     )
     with pytest.raises(DatabaseError, match=refused):
         connect(empty_url)
     with pytest.raises(DatabaseError, match=refused):
         upgrade(open_engine(empty_url))
-    assert revision_state(open_engine(empty_url)).stored == "0002"
+    assert revision_state(open_engine(empty_url)).stored == "9999"
 
 
 def test_a_failed_migration_leaves_the_database_as_it_was(
     empty_url: str, later: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(empty_url)
-    broken = later / "versions" / "0002_novelties.py"
-    broken.write_text(SECOND + "    op.execute('SELECT * FROM nowhere')\n")
+    broken = later / "versions" / "9999_novelties.py"
+    broken.write_text(NEXT + "    op.execute('SELECT * FROM nowhere')\n")
     monkeypatch.setattr(migration, "SCRIPTS", later)
     engine = open_engine(empty_url)
     with pytest.raises(DatabaseError, match="nowhere"):
         upgrade(engine)
-    assert revision_state(engine).stored == "0001"
+    assert revision_state(engine).stored == HEAD
     assert "novelties" not in inspect(engine).get_table_names()
 
 
@@ -166,6 +168,32 @@ def test_a_stored_database_of_every_revision_can_be_used(tmp_path: Path, revisio
     upgrade(engine)
     assert differences(engine) == []
     _check_stored(engine)
+
+
+@pytest.fixture
+def of_the_first_revision(empty_url: str) -> Engine:
+    """A database of revision 0001 with a job in it, on either server."""
+    engine = open_engine(empty_url)
+    with migration._exclusive(engine) as connection:
+        command.upgrade(migration._config(connection), "0001")
+        lines = (STORED / "0001.sql").read_text(encoding="utf-8").splitlines()
+        (row,) = (line for line in lines if line.startswith('INSERT INTO "jobs"'))
+        connection.exec_driver_sql(row.replace(",0,1,'driver'", ",FALSE,1,'driver'").strip(";"))
+    return engine
+
+
+def test_jobs_of_the_first_revision_are_their_users_own_until_they_are_queued(
+    of_the_first_revision: Engine,
+) -> None:
+    upgrade(of_the_first_revision)
+    assert differences(of_the_first_revision) == []
+    store = TrialStore(of_the_first_revision, ArtifactFolder(Path("unused")))
+    (job,) = store.jobs()
+    assert (job.id, job.priority, job.results) == ("5a17b0d3", None, {"note": 1})
+    assert store.waiting_jobs(is_gone=lambda owner: True) == []
+    store.queue_job(job.id, 3, {"workers": 1}, is_gone=lambda owner: True)
+    assert store.waiting_jobs() == [job.id]
+    assert store.job(job.id).priority == 3
 
 
 def _check_stored(engine: Engine) -> None:

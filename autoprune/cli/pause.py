@@ -1,0 +1,11 @@
+"""`autoprune pause`: stop a job that runs or waits elsewhere."""
+
+from __future__ import annotations
+
+from autoprune.cli.options import DEFAULT_DB, AsJson, Db, Job
+from autoprune.cli.steering import steer
+
+
+def pause(job: Job, db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
+    """Stop a job after its running trial; `resume` goes on where it stopped."""
+    steer(job, "paused", db, as_json)
