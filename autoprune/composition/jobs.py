@@ -55,7 +55,7 @@ def submit(
     With a table that was measured before, nothing at all is written for a job that is refused;
     without one, what was measured for it stays, for the next job.
     """
-    admit(spec)
+    admit(spec, subject.task if subject else None)
     origin = Origin.open(spec.from_job, spec.db, spec.artifacts) if spec.from_job else None
     subject = subject or load_subject(spec, progress, state=origin.weights() if origin else None)
     scored = check_subject(spec, subject, progress)
@@ -112,7 +112,7 @@ def reopen(
     spec = make_spec({"keep_dominated": True, **job.how["spec"], **overrides})
     _check_environment(job, spec, accept_environment)
     if subject is None:
-        if IN_MEMORY in (spec.model, spec.data):
+        if IN_MEMORY in (spec.model, spec.data, spec.task):
             raise InputError(
                 f"job {job.id} was started from Python with a model or data in memory: resume it "
                 "with autoprune.search(..., resume=JOB) and the same objects"
@@ -208,6 +208,7 @@ def make_executor(plan: Plan, environment: str | None) -> Executor:
         seed=spec.seed,
         threads=spec.train_threads,
         environment=environment,
+        task=subject.task,
     )
     workers = spec.workers or os.cpu_count() or 1
     if spec.executor == "ray":

@@ -13,6 +13,8 @@ import torch
 from autoprune.cache import cache_folder
 from autoprune.data.dataset import Dataset
 from autoprune.data.registry import load_data
+from autoprune.data.task import Task
+from autoprune.data.task_names import load_task
 from autoprune.errors import DataError, ModelError, StorageError
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.training import TrainingPlan, train
@@ -57,6 +59,11 @@ class Subject:
             raise DataError("this needs data: name it with --data")
         return self.dataset
 
+    @property
+    def task(self) -> Task | None:
+        """What the network is for; None for classification."""
+        return None if self.dataset is None else self.dataset.task
+
 
 def example_for(shape: Sequence[int], batch: int) -> torch.Tensor:
     """A fixed example input [batch, *shape], float32."""
@@ -75,8 +82,9 @@ def load_subject(
     build = find_model(spec.model)
     if state is None and spec.weights is not None:
         check_weights_file(Path(spec.weights))
+    task = task_of(spec)
     progress("loading", {"what": f"data {spec.data}"})
-    dataset = load_data(spec.data, cache_dir=cache_folder())
+    dataset = load_data(spec.data, cache_dir=cache_folder(), task=task)
     progress("loading", {"what": f"model {spec.model}"})
     model = build(len(dataset.classes), dataset.input_shape)
     if state is not None:
@@ -86,6 +94,11 @@ def load_subject(
     elif spec.is_default_job:
         _load_or_train_default(spec, model, dataset, progress)
     return make_subject(spec, model, dataset, dataset.input_shape, progress)
+
+
+def task_of(spec: JobSpec) -> Task | None:
+    """The task that a spec names; None for classification."""
+    return None if spec.task is None else load_task(spec.task)
 
 
 def make_subject(

@@ -31,7 +31,7 @@ def summarise_job(store: TrialStore, job_id: str) -> Json:
         "digest": job_digest(job.what_hash, trials, finalists if complete else []),
         "budget": {"given": job.how["budget"], **_limits(job)},
         "metric": job.what["metric"],
-        "base": {key: job.base.get(key) for key in _BASE_KEYS},
+        "base": {key: job.base.get(key) for key in _BASE_KEYS} | _own(job.base),
         "best": _best(store, job, trials),
         "ranking": rank_agreement(trials, entered),
         "final": _final(job),
@@ -163,7 +163,13 @@ def _final(job: JobRecord) -> Json | None:
     return {
         "finetune_epochs": final["epochs"],
         "accuracy": {"validation": final["validation"], "test": final["test"]},
+        **_own(final),
     }
+
+
+def _own(told: Json) -> Json:
+    """The figures of a task, which a classification has none of."""
+    return {"figure": told["figure"]} if "figure" in told else {}
 
 
 def comparison(store: TrialStore, job_id: str) -> Json:
