@@ -80,7 +80,8 @@ def _print(found: Json) -> None:
     step = found["training_step"]
     say(f"one training step and a score of the narrowest network: {step['seconds']:.1f} s, ok")
     base = found["base"]
-    say(f"unpruned: loss {base['loss']:.3f}, {figure_words(base)}")
+    beside = "" if base.get("figure", {}).get("name") == "loss" else f", {figure_words(base)}"
+    say(f"unpruned: loss {base['loss']:.3f}{beside}")
 
 
 def _widths(choices: list[int]) -> str:

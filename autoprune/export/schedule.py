@@ -32,11 +32,14 @@ class ModelReference(Entry):
         name: as ``--model`` takes it; None when the network was given in Python.
         classes: outputs of the classifier; 0 where the data has no classes.
         input_shape: of one image, without the batch.
+        part: submodule that latency, costs and the ONNX files are of; empty for all of it.
     """
 
     name: str | None
     classes: Annotated[int, Field(ge=0)]
     input_shape: tuple[Count, ...]
+    # Left out where it is empty: bundles of before the field keep their hash.
+    part: Annotated[str, Field(exclude_if=lambda name: not name)] = ""
 
 
 class Layer(Entry):

@@ -92,7 +92,7 @@ def _latencies(spec: JobSpec, subject: Subject) -> tuple[float, float]:
     port = runtime(spec.runtime)
     runners = [
         port.network_runner(network.eval(), subject.example_input, spec.threads)
-        for network in (subject.model, narrowest)
+        for network in (subject.measured(), narrowest)
     ]
     with measuring_lock():
         base_s, floor_s = np.median(interleaved_times(runners, rounds=ROUNDS), axis=0).tolist()

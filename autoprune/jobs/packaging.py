@@ -103,6 +103,7 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
             name=None if spec.model == IN_MEMORY else spec.model,
             classes=len(plan.subject.data.classes),
             input_shape=plan.subject.data.input_shape,
+            part=plan.subject.part,
         ),
         layers={name: Layer(**layer) for name, layer in layers_of(job, chosen.widths).items()},
         groups=_groups(job, chosen),

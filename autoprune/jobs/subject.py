@@ -17,6 +17,7 @@ from autoprune.data.task import Task
 from autoprune.data.task_names import load_task
 from autoprune.errors import DataError, ModelError, StorageError
 from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.part_inputs import part_shape
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.forward_passes import check_copied_after_use, check_input_kept, check_outputs
@@ -25,6 +26,7 @@ from autoprune.models.registry import find_model
 from autoprune.models.weights import check_weights_file, load_weights, state_hash
 from autoprune.pruning.groups import find_groups
 from autoprune.pruning.network import Network, read_network
+from autoprune.pruning.parts import part_of
 from autoprune.pruning.space import SearchSpace
 from autoprune.spec import JobSpec
 
@@ -39,7 +41,7 @@ class Subject:
     Args:
         model: unpruned, base weights, eval mode.
         dataset: None where only latency matters.
-        example_input: [batch, C, H, W], float32.
+        example_input: [batch, C, H, W], float32, as the network takes it that is measured.
         weights_hash: of the base weights.
         structure: hash of the operators and groups, whatever the weights.
     """
@@ -58,6 +60,18 @@ class Subject:
         if self.dataset is None:
             raise DataError("this needs data: name it with --data")
         return self.dataset
+
+    @property
+    def part(self) -> str:
+        """Name of the submodule that is pruned and measured; empty for all of the network."""
+        return "" if self.task is None else self.task.part
+
+    def measured(self, network: torch.nn.Module | None = None) -> torch.nn.Module:
+        """What is measured and exported of a network of this job; of the unpruned one by default.
+
+        It shares its tensors with the network.
+        """
+        return part_of(self.model if network is None else network, self.part)
 
     @property
     def task(self) -> Task | None:
@@ -108,16 +122,24 @@ def make_subject(
     shape: Sequence[int],
     progress: Progress,
 ) -> Subject:
-    """Find what can be pruned of a model in memory."""
+    """Find what can be pruned of a model in memory.
+
+    Args:
+        shape: of one image.
+    """
     model.eval()
+    seen = model
+    if dataset is not None and dataset.task is not None and dataset.task.part:
+        seen = part_of(model, dataset.task.part)
+        shape = part_shape(model, dataset, dataset.task, spec.batch)
     example = example_for(shape, spec.batch)
-    check_input_kept(model, example)
-    check_copied_after_use(model, example)
+    check_input_kept(seen, example)
+    check_copied_after_use(seen, example)
     if dataset is not None:
-        check_outputs(model, example, dataset)
+        check_outputs(seen, example, dataset)
     progress("loading", {"what": "the channels that are tied together"})
     space = find_groups(
-        model,
+        seen,
         example,
         ignore=spec.ignore,
         divisor=spec.divisor,
@@ -125,7 +147,7 @@ def make_subject(
         rules=spec.rules,
         tied=spec.tied,
     )
-    network = read_network(model, example, space)
+    network = read_network(seen, example, space)
     return Subject(
         model=model,
         dataset=dataset,
