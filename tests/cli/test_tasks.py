@@ -47,8 +47,11 @@ def test_a_search_tells_the_tasks_metric_and_no_accuracy(
     assert "test all_right" in expect_done(program("show", shown["job"], "--db", "jobs.db")).out
     trials = expect_done(program("trials", shown["job"], "--db", "jobs.db", "--json")).json
     assert {row["accuracy"] for row in trials} == {None}
-    words = ("compare", shown["job"], shown["job"], "--db", "jobs.db")
-    assert shown["job"] in expect_done(program(*words)).out
+    compared = expect_done(program("compare", shown["job"], "--db", "jobs.db", "--json")).json[0]
+    assert compared["figure"]["after_finetune"] == told["test"]["after"]
+    assert compared["accuracy_after_finetune"] is None
+    value = f"{told['test']['after']:.4g}"
+    assert value in expect_done(program("compare", shown["job"], "--db", "jobs.db")).out
 
 
 def test_processes_score_what_one_process_scores(search: Callable[..., Said]) -> None:

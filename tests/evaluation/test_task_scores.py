@@ -9,6 +9,7 @@ from task_cases import REGRESSION, brightness, mean_error, network
 from torch import nn
 from torch.nn import functional
 
+from autoprune.data.loaders import materialise
 from autoprune.data.task import Task
 from autoprune.errors import InputError, ModelError, TaskError
 from autoprune.evaluation.base import figure, score_base
@@ -18,6 +19,7 @@ from autoprune.evaluation.evaluator import NetworkEvaluator
 from autoprune.evaluation.finetune import short_finetune
 from autoprune.evaluation.metrics import metric_of
 from autoprune.evaluation.objective import objective_of
+from autoprune.evaluation.part_inputs import part_shape
 from autoprune.evaluation.scoring import score
 from autoprune.evaluation.task_objective import TaskObjective
 from autoprune.evaluation.teacher import Teacher
@@ -118,6 +120,84 @@ def test_arguments_of_the_network_are_what_batch_makes_of_a_batch():
     outputs, targets = all_outputs(data)
     expected = functional.mse_loss(outputs + targets[:, :1], targets)
     assert score(Shifted().eval(), data, LOSS).loss == pytest.approx(float(expected))
+
+
+class Detector(nn.Module):
+    """It returns a dict of losses while it trains, and what it found otherwise."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone, self.dropout, self.inside = network(), nn.Dropout(0.9), nn.Identity()
+
+    def forward(self, images, targets):
+        found = self.dropout(self.backbone(images))
+        self.modes = (self.inside.training, self.dropout.training, self.backbone[1].training)
+        if not self.training:
+            return [{"found": each} for each in found]
+        expected = torch.stack([target["is"] for target in targets])
+        return {"square": functional.mse_loss(found, expected)}
+
+
+def detector_task(**more):
+    return Task(
+        loss=lambda losses, targets: losses["square"],
+        batch=lambda images, targets: (images, targets),
+        loss_in_training_mode=True,
+        part="backbone",
+        **more,
+    )
+
+
+def detections(task):
+    data = brightness()
+    splits = {
+        name: [(split.images, [{"is": target} for target in split.targets])]
+        for name, split in data.splits.items()
+    }
+    return materialise(**splits, task=task)
+
+
+def test_losses_of_training_mode_are_scored_with_norms_and_dropout_as_in_evaluation():
+    model = Detector().eval()
+    scores = score(model, detections(detector_task()), LOSS)
+    assert scores.loss == pytest.approx(score(network(), brightness(), LOSS).loss)
+    assert model.modes == (True, False, False)
+    assert not any(module.training for module in model.modules())
+
+
+def test_a_metric_gets_what_evaluation_mode_returns():
+    def mean_error(found, targets):
+        errors = [(f["found"] - t["is"]).abs() for f, t in zip(found, targets, strict=True)]
+        return torch.stack(errors).mean()
+
+    task = detector_task(metric=mean_error, direction="minimize", pooled=True)
+    value = score(Detector().eval(), detections(task), Metric("mean_error")).score
+    assert value == pytest.approx(score(network(), brightness(), Metric("mean_error")).score)
+
+
+def test_a_part_is_measured_at_the_size_that_the_whole_gives_it():
+    class Resizing(Detector):
+        def forward(self, images, targets):
+            return super().forward(functional.interpolate(images, size=(12, 10)), targets)
+
+    task = detector_task()
+    assert part_shape(Resizing(), detections(task), task, 3) == (1, 12, 10)
+
+
+def test_a_part_that_is_not_called_is_refused():
+    task = replace(detector_task(), part="inside")
+    with pytest.raises(TaskError, match="part 'inside' of the task is not called"):
+        part_shape(Detector(), detections(task), task, 2)
+
+
+def test_a_model_that_stops_before_its_part_is_told():
+    class Stops(Detector):
+        def forward(self, images, targets):
+            raise RuntimeError("no operators")
+
+    task = detector_task()
+    with pytest.raises(ModelError, match=r"before it calls its part 'backbone', .*no operators"):
+        part_shape(Stops(), detections(task), task, 2)
 
 
 def test_a_teacher_teaches_only_where_the_task_says_how():
