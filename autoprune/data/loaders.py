@@ -162,5 +162,6 @@ def _numbers(where: str, labels: Any) -> torch.Tensor:
 
 def _not_numbers(where: str, count: int, got: Any, hint: str) -> DataError:
     return DataError(
-        f"{where}: expected {count} class numbers (integers), got {describe(got)}{hint}"
+        f"{where}: expected {count} class numbers (integers), got {describe(got)}{hint}. Other "
+        "targets need a task, named with --task"
     )

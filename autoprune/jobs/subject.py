@@ -44,6 +44,7 @@ class Subject:
         example_input: [batch, C, H, W], float32, as the network takes it that is measured.
         weights_hash: of the base weights.
         structure: hash of the operators and groups, whatever the weights.
+        part: name of the submodule that is pruned and measured; empty for all of the network.
     """
 
     model: torch.nn.Module
@@ -53,6 +54,7 @@ class Subject:
     network: Network
     weights_hash: str
     structure: str
+    part: str = ""
 
     @property
     def data(self) -> Dataset:
@@ -60,11 +62,6 @@ class Subject:
         if self.dataset is None:
             raise DataError("this needs data: name it with --data")
         return self.dataset
-
-    @property
-    def part(self) -> str:
-        """Name of the submodule that is pruned and measured; empty for all of the network."""
-        return "" if self.task is None else self.task.part
 
     def measured(self, network: torch.nn.Module | None = None) -> torch.nn.Module:
         """What is measured and exported of a network of this job; of the unpruned one by default.
@@ -125,13 +122,15 @@ def make_subject(
     """Find what can be pruned of a model in memory.
 
     Args:
-        shape: of one image.
+        dataset: None where only latency matters.
+        shape: of one image; without data of one as the task's part takes it.
     """
     model.eval()
-    seen = model
-    if dataset is not None and dataset.task is not None and dataset.task.part:
-        seen = part_of(model, dataset.task.part)
-        shape = part_shape(model, dataset, dataset.task, spec.batch)
+    task = task_of(spec) if dataset is None else dataset.task
+    part = "" if task is None else task.part
+    seen = part_of(model, part)
+    if part and task is not None and dataset is not None:
+        shape = part_shape(model, dataset, task, spec.batch)
     example = example_for(shape, spec.batch)
     check_input_kept(seen, example)
     check_copied_after_use(seen, example)
@@ -156,6 +155,7 @@ def make_subject(
         network=network,
         weights_hash=state_hash(model.state_dict()),
         structure=_structure(space, network, example),
+        part=part,
     )
 
 

@@ -144,6 +144,20 @@ def test_a_detector_is_probed_and_scores_the_same_in_processes(
     assert len(digests) == 1
 
 
+def test_a_table_measured_for_the_part_is_one_that_a_search_can_use(
+    detection: tuple[Path, Any], tmp_path: Path
+) -> None:
+    model, task = f"{FILE}:detector", f"{FILE}:detection"
+    words = ("--model", model, "--task", task, "--input", "3x32x32", "--divisor", "16")
+    words = ("latency", "measure", *words, "--out", "there.json")
+    expect_done(run_program(*words, folder=tmp_path))
+    shown = searched(DETECTION, tmp_path, "--table", "there.json")
+    assert shown["state"] == "finished"
+    told = json.loads((tmp_path / "bundle/schedule.json").read_text())
+    calibrations = json.loads((tmp_path / "there.json").read_text())["calibrations"]
+    assert told["hashes"]["calibration"] in json.dumps(calibrations)
+
+
 REFUSED = {
     "no_part": ("part 'body'", "SSD", "backbone"),
     "part_of_features": ("part 'anchor_generator'", "image", "name a submodule"),
