@@ -34,7 +34,12 @@ class Augmentation:
     crop_padding: int = 0
 
     def apply(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Augmented copy of ``images`` [N, C, H, W], each image on its own."""
+        """Augmented copy of ``images`` [N, C, H, W], each image on its own.
+
+        Where nothing is augmented, ``images`` themselves, of any shape.
+        """
+        if not self.flip and not self.crop_padding:
+            return images
         count, channels, height, width = images.shape
         mirrored = self._draw_mirrored(count, generator)
         if not self.crop_padding:
@@ -108,6 +113,11 @@ class Dataset:
             self._check_finite(split_name, split.images)
 
     def _check_labels(self, split_name: str, split: Split) -> None:
+        if split.images.ndim != 4:
+            raise DataError(
+                f"{self.name}: the {split_name} images must have the shape [N, C, H, W], got "
+                f"{list(split.images.shape)}; other inputs need a task, named with --task"
+            )
         low, high = int(split.labels.min()), int(split.labels.max())
         if low < 0 or high >= len(self.classes):
             wrong = low if low < 0 else high
@@ -145,10 +155,9 @@ class Dataset:
         return found
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of every image."""
-        channels, height, width = self.train.images.shape[1:]
-        return channels, height, width
+    def input_shape(self) -> tuple[int, ...]:
+        """(C, H, W) of every image; a task's inputs may have other shapes."""
+        return tuple(self.train.images.shape[1:])
 
     @cached_property
     def digest(self) -> str:
@@ -174,15 +183,16 @@ class Dataset:
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """Images [n, C, H, W] as the network expects them: float32, channels last in memory."""
-        scale, shift = self._affine(images.dtype)
+        scale, shift = self._affine(images)
+        layout = torch.channels_last if images.ndim == 4 else torch.preserve_format
         # A copy also where the images are float32 already: the split must never be written to.
-        values = images.to(torch.float32, memory_format=torch.channels_last, copy=True)
+        values = images.to(torch.float32, memory_format=layout, copy=True)
         return values.mul_(scale).add_(shift)
 
-    def _affine(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    def _affine(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        shape = (1, -1, *(1 for _ in images.shape[2:]))
         mean, std = (
-            torch.tensor(value, dtype=torch.float64).view(1, -1, 1, 1)
-            for value in (self.mean, self.std)
+            torch.tensor(value, dtype=torch.float64).view(shape) for value in (self.mean, self.std)
         )
-        peak = 255.0 if dtype == torch.uint8 else 1.0
+        peak = 255.0 if images.dtype == torch.uint8 else 1.0
         return (1.0 / (peak * std)).float(), (-mean / std).float()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 
 from autoprune.data.dataset import Dataset
 from autoprune.data.seeding import isolated_randomness
@@ -48,7 +50,7 @@ def materialise(
     """
     with isolated_randomness(LOADER_SEED):
         splits = {
-            key: _collect(f"{name}, {key}", source, _pair if task is None else pair_of_task)
+            key: _collect(f"{name}, {key}", source, _reader(source, task))
             for key, source in (("train", train), ("val", val), ("test", test))
             if source is not None
         }
@@ -71,6 +73,14 @@ def materialise(
         val_carved=carved,
         task=task,
     )
+
+
+def _reader(source: Any, task: Task | None) -> Callable[[str, Any], tuple[torch.Tensor, Tree]]:
+    """What takes an item of a source apart."""
+    if task is None:
+        return _pair
+    batches = isinstance(source, DataLoader) and source.batch_sampler is not None
+    return partial(pair_of_task, batches=batches)
 
 
 def _collect(

@@ -15,7 +15,8 @@ class Split:
     """Images and their targets.
 
     Args:
-        images: [N, C, H, W], uint8 in [0, 255] or float32.
+        images: [N, C, H, W], uint8 in [0, 255] or float32; for a task also inputs of other shapes,
+            [N, F] or [N, C, L].
         targets: [N] int64 class numbers; for a task any tree of N entries, see
             :mod:`autoprune.data.targets`.
     """
@@ -24,10 +25,10 @@ class Split:
     targets: Tree
 
     def __post_init__(self) -> None:
-        if self.images.ndim != 4 or self.images.dtype not in (torch.uint8, torch.float32):
+        if self.images.ndim < 2 or self.images.dtype not in (torch.uint8, torch.float32):
             raise DataError(
-                "images must be uint8 or float32 of shape [N, C, H, W], "
-                f"got {self.images.dtype} of shape {list(self.images.shape)}"
+                "images must be uint8 or float32 of shape [N, C, H, W], got "
+                f"{describe(self.images)}"
             )
         wrong = count_mismatch(self.targets, len(self.images))
         if wrong is not None:

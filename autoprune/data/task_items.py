@@ -14,13 +14,17 @@ from autoprune.errors import DataError
 _PLAIN = (bool, int, float, str, type(None))
 
 
-def pair_of_task(where: str, item: Any) -> tuple[torch.Tensor, Tree]:
+def pair_of_task(where: str, item: Any, *, batches: bool = False) -> tuple[torch.Tensor, Tree]:
     """(images [B, C, H, W], targets with one entry an image) of a loader's item.
 
     An item is a batch, (images [B, C, H, W] or a list of [C, H, W], targets), or one image
-    ([C, H, W], target). The targets of a batch are a tensor [B, ...], a list of B, or a dict or
-    tuple of these; a tuple beside a list of images has one entry an image. The target of one image
-    is stacked where it is a number or a tensor, and an entry of a list otherwise.
+    ([C, H, W], target). Inputs of other shapes than an image's come in batches [B, ...]. The
+    targets of a batch are a tensor [B, ...], a list of B, or a dict or tuple of these; a tuple
+    beside a list of images has one entry an image. The target of one image is stacked where it is
+    a number or a tensor, and an entry of a list otherwise.
+
+    Args:
+        batches: whether every item is known to be a batch, so that three dimensions are no image.
 
     Raises:
         DataError: anything else; says what came.
@@ -32,13 +36,13 @@ def pair_of_task(where: str, item: Any) -> tuple[torch.Tensor, Tree]:
     if collected:
         images = _stacked(where, images)
         targets = list(targets) if isinstance(targets, tuple) else targets
-    if not isinstance(images, torch.Tensor) or images.ndim not in (3, 4):
+    if not isinstance(images, torch.Tensor) or images.ndim < 2:
         raise DataError(
-            f"{where}: images must be a tensor [B, C, H, W] or [C, H, W], or a list of these, got "
-            f"{describe(images)}"
+            f"{where}: images must be a tensor [B, C, H, W] or [C, H, W], a list of these, or "
+            f"other inputs [B, ...], got {describe(images)}"
         )
     targets = tree_map(lambda leaf: _leaf(where, leaf), targets)
-    if images.ndim == 3:
+    if images.ndim == 3 and not batches:
         images, targets = images[None], _of_one(targets)
     wrong = count_mismatch(targets, len(images))
     if wrong is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
 
 import autoprune
 from autoprune.torchvision_import import torchvision
@@ -57,6 +58,42 @@ def detector() -> nn.Module:
     return _seeded(
         lambda: detection.ssd.SSD(Backbone(), anchors, (32, 32), 3, image_mean=half, image_std=half)
     )
+
+
+def of_features() -> nn.Module:
+    sizes = ((12, 64), (64, 64), (64, 1))
+    return _seeded(
+        lambda: nn.Sequential(
+            *(nn.Sequential(nn.Linear(*size), nn.ReLU()) for size in sizes[:-1]),
+            nn.Linear(*sizes[-1]),
+        )
+    )
+
+
+def of_sequences() -> nn.Module:
+    return _seeded(
+        lambda: nn.Sequential(
+            *(nn.Conv1d(4, 64, 3, padding=1), nn.BatchNorm1d(64), nn.ReLU()),
+            *(nn.Conv1d(64, 64, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64 * 8, 1)),
+        )
+    )
+
+
+def features() -> dict[str, DataLoader[Any]]:
+    return _loaders(12)
+
+
+def sequences() -> dict[str, DataLoader[Any]]:
+    return _loaders(4, 10)
+
+
+def _loaders(*shape: int) -> dict[str, DataLoader[Any]]:
+    inputs = torch.randn(120, *shape, generator=torch.Generator().manual_seed(0))
+    sums = inputs.flatten(1).sum(1, keepdim=True)
+    return {
+        name: DataLoader(TensorDataset(inputs[part], sums[part]), batch_size=20)
+        for name, part in (("train", slice(0, 80)), ("val", slice(80, 120)))
+    }
 
 
 def _seeded(make: Any) -> nn.Module:
@@ -112,6 +149,7 @@ def as_lists(images: Tensor, targets: Any) -> tuple[Any, ...]:
 segmentation = autoprune.Task(
     loss=pixel_loss, metric=pixels_right, direction="maximize", pooled=True
 )
+regression = autoprune.Task(loss=functional.mse_loss)
 detection = autoprune.Task(
     loss=sum_of_losses, batch=as_lists, part="backbone", loss_in_training_mode=True
 )

@@ -85,6 +85,14 @@ def test_a_network_that_returns_a_dict_is_searched_and_exported(
         torch.testing.assert_close(torch.from_numpy(got), outputs[name], atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["features", "sequences"])
+def test_inputs_that_are_no_images_are_searched(kind: str, tmp_path: Path) -> None:
+    shown = searched((f"of_{kind}", kind, "regression"), tmp_path)
+    assert shown["state"] == "finished"
+    assert shown["best"]["macs"] <= 0.75 * shown["base"]["macs"]
+    assert verified(tmp_path)["onnx numerics"] is True
+
+
 def test_a_device_kit_runs_networks_of_several_outputs(segmentation: tuple[Path, Any]) -> None:
     folder, shown = segmentation
     words = ("export", shown["job"], "--kit", "kit.zip", "--db", "jobs.db")

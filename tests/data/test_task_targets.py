@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
+from autoprune.data.dataset import Dataset
 from autoprune.data.loaders import materialise
+from autoprune.data.split import Split
 from autoprune.data.targets import join, take
 from autoprune.data.task import Task
 from autoprune.errors import DataError
@@ -113,7 +115,7 @@ def test_without_validation_a_part_is_carved_that_needs_no_classes():
             ([IMAGES[0], IMAGES[1][:, :2]], [1, 2]),
             "a list of images must be tensors .* of one shape",
         ),
-        ((IMAGES[0, 0], 1), r"images must be a tensor .* got torch.float32 of shape \[4, 4\]"),
+        ((IMAGES[0, 0, 0], 1), r"images must be a tensor .* got torch.float32 of shape \[4\]"),
         (IMAGES, r"expected \(images, targets\)"),
     ],
 )
@@ -128,3 +130,19 @@ def test_targets_of_another_size_in_a_later_batch_are_described():
         DataError, match=r"mine, train: the targets .* \[4, 2\].*one entry an image"
     ):
         read(items)
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 7), (2, 3, 4, 5)])
+def test_inputs_need_not_be_images(shape):
+    inputs = torch.rand(6, *shape)
+    loader = DataLoader(TensorDataset(inputs, torch.rand(6, 2)), batch_size=4)
+    data = read(loader)
+    assert data.input_shape == shape
+    assert torch.equal(data.normalise(data.train.images), inputs)
+
+
+def test_inputs_that_are_no_images_need_a_task():
+    inputs = torch.rand(6, 5)
+    split = Split(inputs, torch.arange(6) % 2)
+    with pytest.raises(DataError, match=r"must have the shape \[N, C, H, W\].*--task"):
+        Dataset("mine", ("a", "b"), split, split, None, (0.0,) * 5, (1.0,) * 5)
