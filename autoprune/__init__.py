@@ -14,10 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from autoprune.data.task import Task
     from autoprune.export.load import load
     from autoprune.interface import SearchResult, search
 
-__all__ = ["SearchResult", "load", "search"]
+__all__ = ["SearchResult", "Task", "load", "search"]
 
 
 def __getattr__(name: str) -> Any:
@@ -26,6 +27,10 @@ def __getattr__(name: str) -> Any:
         from autoprune.export.load import load
 
         return load
+    if name == "Task":
+        from autoprune.data.task import Task
+
+        return Task
     if name in ("search", "SearchResult"):
         from autoprune import interface
 

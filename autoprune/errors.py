@@ -6,6 +6,7 @@
         * WeightsError           weights that do not fit the model; names the keys
         * DataError              a folder without classes, a broken image, wrong shapes
         * ModelError             a model that cannot be traced or pruned; names the layer
+        * TaskError              a loss, metric or batch of a task that cannot be used; names it
         * TableError             a latency table that cannot be used or lacks an operator
         * DatabaseError          a database that cannot be opened, or of a newer revision
         * UnknownJobError        no job of that id
@@ -52,6 +53,10 @@ class DataError(InputError):
 
 class ModelError(InputError):
     """A model that cannot be loaded, traced or pruned."""
+
+
+class TaskError(InputError):
+    """A task, or a function of it, that cannot be used."""
 
 
 class TableError(InputError):

@@ -11,13 +11,15 @@ from typing import Any
 import torch
 
 from autoprune import composition
+from autoprune.data.dataset import Dataset
 from autoprune.data.loaders import materialise
+from autoprune.data.task import Task
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.export.schedule import Schedule
 from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.packaging import export_job, final_network, holds_bundle_of, schedule_of
 from autoprune.jobs.planning import Plan
-from autoprune.jobs.subject import make_subject
+from autoprune.jobs.subject import make_subject, task_of
 from autoprune.jobs.summary import summarise_job
 from autoprune.models.admission import check_model
 from autoprune.models.attention import prunable_attention
@@ -67,6 +69,7 @@ def search(
     train: Iterable[Any],
     val: Iterable[Any] | None = None,
     test: Iterable[Any] | None = None,
+    task: Task | str | None = None,
     budget: str | Sequence[str] = "50%",
     searcher: str = "solver",
     workers: int = 1,
@@ -82,6 +85,9 @@ def search(
         example_input: [batch, C, H, W]; its batch is the one latency is measured at.
         train, val, test: iterables of (images, labels) batches, read once into memory. Without
             ``val`` a part of ``train`` is set aside, which a network trained on it scores too well.
+        task: what the network is for, where that is not image classification: an
+            :class:`autoprune.Task`, or the name of one. Targets in ``train``, ``val`` and ``test``
+            are then whatever its functions take.
         budget: ``"50%"``, ``"8ms"``, ``"macs=20M"``..., or several of them.
         workers: processes; more than one needs ``if __name__ == "__main__":`` in your script.
         db: trial database; a job in it goes on with ``resume=JOB``.
@@ -96,6 +102,7 @@ def search(
         {
             "model": IN_MEMORY,
             "data": IN_MEMORY,
+            "task": IN_MEMORY if isinstance(task, Task) else task,
             "budget": budget,
             "searcher": searcher,
             "workers": workers,
@@ -108,7 +115,9 @@ def search(
     threads = torch.get_num_threads()
     set_training_threads(spec.train_threads)
     try:
-        return _search(spec, model, example_input, (train, val, test), resume, progress)
+        given = task if isinstance(task, Task) else task_of(spec)
+        dataset = materialise(train, val, test, name="data in memory", task=given)
+        return _search(spec, model, example_input, dataset, resume, progress)
     finally:
         torch.set_num_threads(threads)
 
@@ -121,11 +130,10 @@ def _search(
     spec: JobSpec,
     model: torch.nn.Module,
     example_input: torch.Tensor,
-    loaders: tuple[Iterable[Any], Iterable[Any] | None, Iterable[Any] | None],
+    dataset: Dataset,
     resume: str | None,
     progress: Progress,
 ) -> SearchResult:
-    dataset = materialise(*loaders, name="data in memory")
     check_model(model)
     own = prunable_attention(copy.deepcopy(model))
     subject = make_subject(spec, own, dataset, tuple(example_input.shape[1:]), progress)

@@ -112,6 +112,8 @@ class JobSpec(_Strict):
     """One search job.
 
     Args:
+        task: name of an ``autoprune.Task``, where the network is for something else than image
+            classification.
         from_job: id of a job whose evaluations this one begins with.
         table: file or hash; or several by name, each for the bounds of its name.
         calibration: hash of one of the table's, in place of the newest; or several by name.
@@ -130,6 +132,7 @@ class JobSpec(_Strict):
     model: str = DEFAULT_MODEL
     weights: Annotated[str | None, BeforeValidator(_absolute)] = None
     data: str = DEFAULT_DATA
+    task: str | None = None
     budget: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ("50%",)
     from_job: str | None = None
     table: str | Annotated[dict[str, str], Field(min_length=1)] | None = None
@@ -194,7 +197,8 @@ class JobSpec(_Strict):
     @property
     def is_default_job(self) -> bool:
         """Whether this is the embedded default, whose network the job trains itself."""
-        return self.model == DEFAULT_MODEL and self.data == DEFAULT_DATA and self.weights is None
+        named = (self.model, self.data) == (DEFAULT_MODEL, DEFAULT_DATA)
+        return named and self.weights is None and self.task is None
 
     @property
     def steps_of_race(self) -> int:

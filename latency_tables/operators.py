@@ -24,6 +24,7 @@ OperatorKind = Literal[
     "max_pool",
     "avg_pool",
     "global_avg_pool",
+    "resize",
     "channel_map",
 ]
 CONVOLUTIONS = frozenset({"conv", "conv1d", "conv_transpose"})
@@ -55,6 +56,8 @@ class Operator:
       positions
     * softmax: over the channels, ``height`` blocks of them, each of ``width`` columns; variant
       ``log``
+    * resize: to ``kernel`` pixels, the nearest; variant ``bilinear``, or ``bilinear_corners`` where
+      the corners' centres are aligned
     * add, multiply: of two tensors; variant ``scalar`` or ``per_channel``: with constants
     """
 

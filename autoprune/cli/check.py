@@ -9,7 +9,7 @@ import typer
 
 from autoprune import composition
 from autoprune.cli.options import CRITERION_HELP, AsJson
-from autoprune.cli.output import milliseconds, percent, print_json, print_table, say
+from autoprune.cli.output import figure_words, milliseconds, percent, print_json, print_table, say
 from autoprune.cli.progress import shown_progress
 from autoprune.errors import AutopruneError
 from autoprune.spec import load_values, make_spec
@@ -29,6 +29,7 @@ def check(
     model: Annotated[Text, _option("--model", help="As for search.")] = None,
     weights: Annotated[Text, _option("--weights", help="Trained weights.")] = None,
     data: Annotated[Text, _option("--data", help="As for search.")] = None,
+    task: Annotated[Text, _option("--task", help="As for search.")] = None,
     runtime: Annotated[Text, _option("--runtime", help="onnxruntime or torch.")] = None,
     batch: Annotated[Int, _option("--batch", help="Images per inference.")] = None,
     threads: Annotated[Int, _option("--threads", help="Threads of an inference.")] = None,
@@ -62,7 +63,8 @@ def check(
 def _print(found: Json) -> None:
     data = found["data"]
     images = ", ".join(f"{count} for {split}" for split, count in data["images"].items())
-    say(f"data {data['name']}: {images}; {data['input_shape']}, {data['classes']} classes")
+    kind = f"targets: {data['targets']}" if "task" in data else f"{data['classes']} classes"
+    say(f"data {data['name']}: {images}; {data['input_shape']}, {kind}")
     print_table(
         f"{found['model']}: what can be pruned",
         ["group", "units", "legal widths", "layers"],
@@ -78,7 +80,8 @@ def _print(found: Json) -> None:
     step = found["training_step"]
     say(f"one training step and a score of the narrowest network: {step['seconds']:.1f} s, ok")
     base = found["base"]
-    say(f"unpruned: loss {base['loss']:.3f}, accuracy {percent(base['accuracy'])}")
+    beside = "" if base.get("figure", {}).get("name") == "loss" else f", {figure_words(base)}"
+    say(f"unpruned: loss {base['loss']:.3f}{beside}")
 
 
 def _widths(choices: list[int]) -> str:

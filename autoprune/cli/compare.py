@@ -8,8 +8,9 @@ import typer
 
 from autoprune import composition
 from autoprune.cli.options import DEFAULT_DB, AsJson, Db
-from autoprune.cli.output import milliseconds, percent, print_json, print_table
+from autoprune.cli.output import milliseconds, number, percent, print_json, print_table
 from autoprune.jobs.summary import comparison
+from autoprune.trials.records import Json
 
 
 def compare(
@@ -43,9 +44,7 @@ def compare(
                 row["searcher"],
                 row["trials"],
                 row["budget"],
-                percent(row["accuracy_base"]),
-                percent(row["accuracy_after_search"]),
-                percent(row["accuracy_after_finetune"]),
+                *(_told(row, step) for step in ("base", "after_search", "after_finetune")),
                 milliseconds(row["measured_latency_s"]),
                 percent(row["measured_ratio"]),
                 f"{row['seconds_per_trial']:.1f} s" if row["seconds_per_trial"] else "-",
@@ -53,3 +52,9 @@ def compare(
             for row in rows
         ],
     )
+
+
+def _told(row: Json, step: str) -> str:
+    """An accuracy; of a task the value that it has in its place."""
+    figure = row.get("figure")
+    return percent(row[f"accuracy_{step}"]) if figure is None else number(figure[step])

@@ -58,6 +58,19 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{fraction:.1%}"
 
 
+def number(value: float | None) -> str:
+    """A value of a metric for people."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def figure_words(base: Json) -> str:
+    """The unpruned network's accuracy, or what a task has in its place."""
+    figure = base.get("figure")
+    if figure is None:
+        return f"accuracy {percent(base['accuracy'])}"
+    return f"{figure['name']} {number(figure['value'])}"
+
+
 def print_job(shown: Json, bundle: dict[str, str] | None = None) -> None:
     """The end of a search: before and after, each layer, where the bundle is."""
     base, best, final = shown["base"], shown["best"], shown["final"]
@@ -144,22 +157,7 @@ def _print_devices(devices: Sequence[Json]) -> None:
 
 
 def _before_after(base: Json, best: Json, final: Json | None) -> list[list[str]]:
-    rows = []
-    if final is not None:
-        for split in ("validation", "test"):
-            accuracy = final["accuracy"][split]
-            rows.append(
-                [
-                    f"{split} accuracy",
-                    percent(accuracy["before"]),
-                    percent(accuracy["after_search"]),
-                    percent(accuracy["after"]),
-                ]
-            )
-    else:
-        rows.append(
-            ["validation accuracy", percent(base["accuracy"]), percent(best["accuracy"]), "-"]
-        )
+    rows = _figure_rows(base, best, final)
     measured = best["measured_latency_s"]
     return [
         *rows,
@@ -177,6 +175,23 @@ def _before_after(base: Json, best: Json, final: Json | None) -> list[list[str]]
         ],
         ["MACs", f"{base['macs']:,}", f"{best['macs']:,}", f"{best['macs']:,}"],
         ["parameters", f"{base['params']:,}", f"{best['params']:,}", f"{best['params']:,}"],
+    ]
+
+
+def _figure_rows(base: Json, best: Json, final: Json | None) -> list[list[str]]:
+    """Accuracies, or what a task has in their place, by split."""
+    figure = base.get("figure")
+    name, shown = ("accuracy", percent) if figure is None else (figure["name"], number)
+    if final is None:
+        before, found = (
+            (base["accuracy"], best["accuracy"]) if figure is None else (figure["value"], None)
+        )
+        return [[f"validation {name}", shown(before), shown(found), "-"]]
+    told = final["accuracy"] if figure is None else final["figure"]
+    steps = ("before", "after_search", "after")
+    return [
+        [f"{split} {name}", *(shown(told[split][step]) for step in steps)]
+        for split in ("validation", "test")
     ]
 
 

@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from autoprune.cli.output import milliseconds, percent, words
+from autoprune.cli.output import figure_words, milliseconds, percent, words
 from autoprune.jobs import context
 
 
@@ -124,7 +124,7 @@ class _Screen:
         limits = ", ".join(_bound(key, limit) for key, limit in event["limits"].items())
         self._line(
             f"job {event['job']}: {event['groups']} groups; unpruned "
-            f"{milliseconds(base['measured_latency_s'])}, accuracy {percent(base['accuracy'])}; "
+            f"{milliseconds(base['measured_latency_s'])}, {figure_words(base)}; "
             f"budget {limits}"
         )
         for left in event["left_out"]:

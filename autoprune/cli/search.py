@@ -46,6 +46,14 @@ def search(
     data: Annotated[
         Text, _option("--data", help="digits, cifar10:ROOT, imagefolder:DIR or a factory.")
     ] = None,
+    task: Annotated[
+        Text,
+        _option(
+            "--task",
+            help="package.module:NAME or file.py:NAME of an autoprune.Task, for what is no image "
+            "classification.",
+        ),
+    ] = None,
     budget: Annotated[
         list[str] | None,
         _option(

@@ -41,7 +41,7 @@ def submit(
     Args:
         for_workers: whether workers may take it, by the spec's priority.
     """
-    admit(spec)
+    admit(spec, subject.task if subject else None)
     origin = Origin.open(spec.from_job, spec.db, spec.artifacts) if spec.from_job else None
     subject = subject or load_subject(spec, progress, state=origin.weights() if origin else None)
     scored = check_subject(spec, subject, progress)
@@ -99,7 +99,7 @@ def reopen(
     spec = make_spec({"keep_dominated": True, **job.how["spec"], **overrides})
     _check_environment(job, spec, accept_environment)
     if subject is None:
-        if IN_MEMORY in (spec.model, spec.data):
+        if IN_MEMORY in (spec.model, spec.data, spec.task):
             raise _in_memory(job)
         base = stores.trials.get_artifact(job.how["weights_artifact"])
         subject = load_subject(spec, progress, state=unpack(base)[0])
@@ -126,7 +126,7 @@ def leave_to_workers(stores: Stores, job: JobRecord, overrides: Mapping[str, Any
     """
     changed = {key: value for key, value in overrides.items() if key not in ("db", "artifacts")}
     spec = make_spec({**stored_fields(job), **changed})
-    if IN_MEMORY in (spec.model, spec.data):
+    if IN_MEMORY in (spec.model, spec.data, spec.task):
         raise _in_memory(job)
     how = {**job.how, "spec": spec.model_dump(mode="json")}
     stores.trials.queue_job(job.id, spec.priority, how, owner_is_gone)

@@ -26,11 +26,11 @@ from autoprune.spec import IN_MEMORY, JobSpec, make_spec, merged, texts_of
 from autoprune.trials.records import JobRecord, Json
 
 _OF_THE_JOB = (
-    "model", "weights", "data", "batch", "ignore", "divisor", "min_keep", "rules", "tied",
+    "model", "weights", "data", "task", "batch", "ignore", "divisor", "min_keep", "rules", "tied",
 )  # fmt: skip
 """Fields that say what was evaluated."""
 _SAME = ("weights", "data", "structure")
-_COMPARABLE = ("criterion", "metric", "metric_code", "fidelity", "evaluation_version")
+_COMPARABLE = ("criterion", "metric", "metric_code", "task", "fidelity", "evaluation_version")
 """What of a job decides that its losses are of one kind with another's."""
 
 
@@ -91,7 +91,7 @@ class Origin:
             subject: with all widths.
         """
         what = plan.what()
-        comparable = all(what[key] == self.job.what.get(key) for key in _COMPARABLE)
+        comparable = all(what.get(key) == self.job.what.get(key) for key in _COMPARABLE)
         start = start_of(self.knowledge(subject), plan.problem, comparable=comparable)
         progress("start", {"job": self.job.id, "known": len(start.known)})
         return start
@@ -129,7 +129,7 @@ def inherit(job: JobRecord, given: Mapping[str, Any]) -> JobSpec:
             Python with objects in memory.
     """
     before = make_spec(stored_fields(job))
-    if IN_MEMORY in (before.model, before.data):
+    if IN_MEMORY in (before.model, before.data, before.task):
         raise InputError(
             f"job {job.id} was started from Python with a model or data in memory: call "
             f"autoprune.search(..., from_job={job.id!r}, budget=...) with the same objects"

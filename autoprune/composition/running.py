@@ -152,6 +152,7 @@ def make_executor(plan: Plan, environment: str | None) -> Executor:
         seed=spec.seed,
         threads=spec.train_threads,
         environment=environment,
+        task=subject.task,
     )
     workers = spec.workers or os.cpu_count() or 1
     if spec.executor == "ray":
@@ -190,12 +191,12 @@ def bench_for(plan: Plan) -> Bench:
 
     def build(widths: tuple[int, ...]) -> torch.nn.Module:
         kept = rankings.base().choose(subject.space.named(widths))
-        return prune(subject.model, subject.space, kept)
+        return subject.measured(prune(subject.model, subject.space, kept))
 
     return Bench(
         runtime=context.runtime,
         threads=context.threads,
-        unpruned=subject.model,
+        unpruned=subject.measured(),
         example_input=subject.example_input,
         build=build,
         base_s=plan.priced.base_s,

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from autoprune.budget import latency_key
-from autoprune.errors import InputError
+from autoprune.errors import InputError, TaskError
 from autoprune.evaluation.base import leakage_warning, score_base
-from autoprune.evaluation.contract import Metric
+from autoprune.evaluation.metrics import metric_of
 from autoprune.evaluation.ranking import Rankings
 from autoprune.evaluation.trainability import check_trainable
 from autoprune.jobs.context import Progress
@@ -20,26 +20,32 @@ from autoprune.spec import JobSpec
 from autoprune.trials.records import Json
 
 
-def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> dict[str, float]:
+def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
     """What the unpruned network scores; refuses what cannot be searched, before measuring."""
     check_counts(spec, subject)
     floor = subject.space.named(subject.space.narrowest)
     rankings = Rankings(subject.model, subject.space, subject.data, spec.criterion, spec.seed)
     check_trainable(subject.model, subject.space, subject.data, rankings.base().choose(floor))
-    metric = Metric(spec.metric.name, spec.metric.best)
+    metric = metric_of(spec.metric, subject.task)
     try:
         scored = score_base(
             subject.model, subject.data, metric, limit=spec.fidelity.validation_images
         )
+    except TaskError:
+        raise  # says which of its functions, and of what
     except Exception as error:  # the metric may be the user's own function
         raise InputError(
             f"the unpruned network cannot be scored by metric {metric.name!r}: "
             f"{type(error).__name__}: {error}"
         ) from error
-    if not all(math.isfinite(value) for value in scored.values()):
+    own = scored.get("figure", {"name": "", "value": 0.0})
+    numbers = (scored["score"], scored["loss"], scored["accuracy"] or 0.0, own["value"])
+    if not all(math.isfinite(value) for value in numbers):
+        said = f", {own['name']} {own['value']}" if own["name"] else ""
+        of = f" by {subject.task.says}" if subject.task else ""
         raise InputError(
-            f"the unpruned network's score is {scored['score']} (loss {scored['loss']}): expected "
-            "finite numbers; check its weights and how the images are normalised"
+            f"the unpruned network's score{of} is {scored['score']} (loss {scored['loss']}{said}): "
+            "expected finite numbers; check its weights and how the images are normalised"
         )
     warning = leakage_warning(subject.model, subject.data)
     if warning:
@@ -47,7 +53,7 @@ def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> dict[s
     return scored
 
 
-def describe_base(plan: Plan, scored: dict[str, float]) -> Json:
+def describe_base(plan: Plan, scored: Json) -> Json:
     """Its score, latency and size, the shape of its layers, and its latency by several tables."""
     subject = plan.subject
     full = np.array([[g.units for g in subject.space.groups]], dtype=np.float64)

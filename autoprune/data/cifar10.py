@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
-from autoprune.data.dataset import Augmentation, Dataset, Split
+from autoprune.data.dataset import Augmentation, Dataset
 from autoprune.data.source import Source
+from autoprune.data.split import Split
 from autoprune.data.splitting import carve_validation
 from autoprune.errors import DataError
 from autoprune.torchvision_import import torchvision

@@ -12,43 +12,13 @@ from typing import Literal
 import torch
 from torch.nn import functional
 
+from autoprune.data.split import Split
+from autoprune.data.splitting import random_order, stratified_order
+from autoprune.data.targets import digest_into
+from autoprune.data.task import Task
 from autoprune.errors import DataError
 
 SplitName = Literal["train", "val", "test"]
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Images and their classes.
-
-    Args:
-        images: [N, C, H, W], uint8 in [0, 255] or float32.
-        labels: [N], int64.
-    """
-
-    images: torch.Tensor
-    labels: torch.Tensor
-
-    def __post_init__(self) -> None:
-        if self.images.ndim != 4 or self.images.dtype not in (torch.uint8, torch.float32):
-            raise DataError(
-                "images must be uint8 or float32 of shape [N, C, H, W], "
-                f"got {self.images.dtype} of shape {list(self.images.shape)}"
-            )
-        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
-            raise DataError(
-                f"labels must be int64 of shape [{len(self.images)}], "
-                f"got {self.labels.dtype} of shape {list(self.labels.shape)}"
-            )
-        if not len(self.images):
-            raise DataError("a split must hold at least one image")
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, index: torch.Tensor) -> Split:
-        """The images at ``index`` [n], in that order."""
-        return Split(self.images[index], self.labels[index])
 
 
 @dataclass(frozen=True)
@@ -64,7 +34,12 @@ class Augmentation:
     crop_padding: int = 0
 
     def apply(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Augmented copy of ``images`` [N, C, H, W], each image on its own."""
+        """Augmented copy of ``images`` [N, C, H, W], each image on its own.
+
+        Where nothing is augmented, ``images`` themselves, of any shape.
+        """
+        if not self.flip and not self.crop_padding:
+            return images
         count, channels, height, width = images.shape
         mirrored = self._draw_mirrored(count, generator)
         if not self.crop_padding:
@@ -92,10 +67,12 @@ class Dataset:
 
     Args:
         name: as the user named it; not part of the digest.
-        classes: names, indexed by label.
+        classes: names, indexed by label; of a task's data there may be none.
         mean, std: one per channel, of images in [0, 1] (uint8) or as they are (float32).
         augmentation: of training batches.
         val_carved: the validation split was taken out of the training images.
+        task: what the targets mean, where they are no class numbers, and what for; None for
+            classification. It is not part of the digest.
     """
 
     name: str
@@ -107,9 +84,10 @@ class Dataset:
     std: tuple[float, ...]
     augmentation: Augmentation = Augmentation()
     val_carved: bool = False
+    task: Task | None = None
 
     def __post_init__(self) -> None:
-        if len(self.classes) < 2:
+        if self.task is None and len(self.classes) < 2:
             raise DataError(
                 f"{self.name}: a classifier needs at least two classes, got {list(self.classes)}"
             )
@@ -129,6 +107,17 @@ class Dataset:
                 f"{self.name}: the {split_name} images have shape {shape}, "
                 f"the train images {self.input_shape}: all splits need one shape"
             )
+        if self.task is None:
+            self._check_labels(split_name, split)
+        if split.images.is_floating_point():
+            self._check_finite(split_name, split.images)
+
+    def _check_labels(self, split_name: str, split: Split) -> None:
+        if split.images.ndim != 4:
+            raise DataError(
+                f"{self.name}: the {split_name} images must have the shape [N, C, H, W], got "
+                f"{list(split.images.shape)}; other inputs need a task, named with --task"
+            )
         low, high = int(split.labels.min()), int(split.labels.max())
         if low < 0 or high >= len(self.classes):
             wrong = low if low < 0 else high
@@ -141,8 +130,6 @@ class Dataset:
                 f"{self.name}: all {len(split)} images of the {split_name} split have label {low}: "
                 "expected images of several classes; shuffle before splitting"
             )
-        if split.images.is_floating_point():
-            self._check_finite(split_name, split.images)
 
     def _check_finite(self, split_name: str, images: torch.Tensor) -> None:
         """A sum is not finite where a value is not, and needs no memory."""
@@ -168,14 +155,13 @@ class Dataset:
         return found
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of every image."""
-        channels, height, width = self.train.images.shape[1:]
-        return channels, height, width
+    def input_shape(self) -> tuple[int, ...]:
+        """(C, H, W) of every image; a task's inputs may have other shapes."""
+        return tuple(self.train.images.shape[1:])
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over images, labels, classes and preprocessing."""
+        """sha256 over images, targets, classes and preprocessing."""
         about = {
             "classes": self.classes,
             "mean": self.mean,
@@ -184,22 +170,29 @@ class Dataset:
         }
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
         for name, split in self.splits.items():
-            for tensor in (split.images, split.labels):
-                digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-                digest.update(tensor.contiguous().numpy().data)
+            for tree in (split.images, split.targets):
+                digest_into(digest, name, tree)
         return digest.hexdigest()
+
+    def order(self, split: SplitName, seed: int) -> torch.Tensor:
+        """An order [N] of a split whose every prefix is like the whole: classes in proportion."""
+        chosen = self.split(split)
+        if self.task is None:
+            return stratified_order(chosen.labels, seed)
+        return random_order(len(chosen), seed)
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """Images [n, C, H, W] as the network expects them: float32, channels last in memory."""
-        scale, shift = self._affine(images.dtype)
+        scale, shift = self._affine(images)
+        layout = torch.channels_last if images.ndim == 4 else torch.preserve_format
         # A copy also where the images are float32 already: the split must never be written to.
-        values = images.to(torch.float32, memory_format=torch.channels_last, copy=True)
+        values = images.to(torch.float32, memory_format=layout, copy=True)
         return values.mul_(scale).add_(shift)
 
-    def _affine(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    def _affine(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        shape = (1, -1, *(1 for _ in images.shape[2:]))
         mean, std = (
-            torch.tensor(value, dtype=torch.float64).view(1, -1, 1, 1)
-            for value in (self.mean, self.std)
+            torch.tensor(value, dtype=torch.float64).view(shape) for value in (self.mean, self.std)
         )
-        peak = 255.0 if dtype == torch.uint8 else 1.0
+        peak = 255.0 if images.dtype == torch.uint8 else 1.0
         return (1.0 / (peak * std)).float(), (-mean / std).float()

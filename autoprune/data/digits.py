@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from autoprune.data.dataset import Augmentation, Dataset, Split
+from autoprune.data.dataset import Augmentation, Dataset
 from autoprune.data.source import Source
+from autoprune.data.split import Split
 from autoprune.data.splitting import stratified_order
 
 TRAIN_IMAGES = 1_000

@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from autoprune.data.dataset import Dataset
 from autoprune.data.loaders import LOADER_SEED, materialise
 from autoprune.data.seeding import isolated_randomness
+from autoprune.data.task import Task
 from autoprune.errors import DataError, InputError
 
 SPLITS = ("train", "val", "test")
@@ -49,8 +51,11 @@ def import_reference(name: str) -> Any:
     return getattr(module, attribute)
 
 
-def load_factory(name: str) -> Dataset:
-    """Call the user's factory: it returns a Dataset, or loaders as a dict or a tuple."""
+def load_factory(name: str, task: Task | None = None) -> Dataset:
+    """Call the user's factory: it returns a Dataset, or loaders as a dict or a tuple.
+
+    ``task`` says what targets are for that are no class numbers.
+    """
     factory = import_reference(name)
     _check_takes_nothing(name, factory)
     with isolated_randomness(LOADER_SEED):
@@ -59,11 +64,11 @@ def load_factory(name: str) -> Dataset:
         except Exception as error:
             raise DataError(f"{name} failed with {type(error).__name__}: {error}") from error
     if isinstance(made, Dataset):
-        return made
+        return made if task is None else replace(made, task=task)
     if isinstance(made, tuple) and 1 <= len(made) <= len(SPLITS):
         made = dict(zip(SPLITS, made, strict=False))
     if isinstance(made, dict) and "train" in made and set(made) <= set(SPLITS):
-        return materialise(made["train"], made.get("val"), made.get("test"), name)
+        return materialise(made["train"], made.get("val"), made.get("test"), name, task=task)
     raise DataError(
         f"{name} must return (train, val), (train, val, test) or a dict of these, "
         f"got {sorted(made) if isinstance(made, dict) else type(made).__name__}"

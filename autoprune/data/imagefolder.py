@@ -10,9 +10,10 @@ from pathlib import Path
 
 import torch
 
-from autoprune.data.dataset import Augmentation, Dataset, Split
+from autoprune.data.dataset import Augmentation, Dataset
 from autoprune.data.decoding import common_size, decode, read_sizes
 from autoprune.data.source import Source
+from autoprune.data.split import Split
 from autoprune.data.splitting import carve_validation
 from autoprune.data.storage import read_dataset, write_dataset
 from autoprune.errors import DataError

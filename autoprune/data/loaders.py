@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 
-from autoprune.data.dataset import Dataset, Split
+from autoprune.data.dataset import Dataset
 from autoprune.data.seeding import isolated_randomness
+from autoprune.data.split import Split
 from autoprune.data.splitting import carve_validation
+from autoprune.data.targets import Tree, describe, join
+from autoprune.data.task import Task
+from autoprune.data.task_items import pair_of_task
 from autoprune.errors import DataError
 
 LOADER_SEED = 0
@@ -22,6 +28,7 @@ def materialise(
     test: Any = None,
     name: str = "your data",
     classes: Sequence[str] | None = None,
+    task: Task | None = None,
 ) -> Dataset:
     """Fixed tensors from loaders, iterables or map-style datasets of (images, labels).
 
@@ -35,41 +42,54 @@ def materialise(
         test: never read by a search.
         name: for messages.
         classes: their names; by default numbers up to the largest training label.
+        task: what the targets are for, which then may be of any kind:
+            :func:`autoprune.data.task_items.pair_of_task`. None for class numbers.
 
     Raises:
         DataError: wrong shapes, labels out of range, an empty split, or fewer than two classes.
     """
     with isolated_randomness(LOADER_SEED):
         splits = {
-            key: _collect(f"{name}, {key}", source)
+            key: _collect(f"{name}, {key}", source, _reader(source, task))
             for key, source in (("train", train), ("val", val), ("test", test))
             if source is not None
         }
     if "train" not in splits:
         raise DataError(f"{name}: there is no training data")
-    if classes is None:
+    if classes is None and task is None:
         classes = [str(label) for label in range(int(splits["train"].labels.max()) + 1)]
     carved = "val" not in splits
     if carved:
-        splits["train"], splits["val"] = carve_validation(splits["train"])
+        splits["train"], splits["val"] = carve_validation(splits["train"], stratified=task is None)
     channels = splits["train"].images.shape[1]
     return Dataset(
         name=name,
-        classes=tuple(classes),
+        classes=tuple(classes or ()),
         train=splits["train"],
         val=splits["val"],
         test=splits.get("test"),
         mean=(0.0,) * channels,
         std=(1.0,) * channels,
         val_carved=carved,
+        task=task,
     )
 
 
-def _collect(where: str, source: Any) -> Split:
+def _reader(source: Any, task: Task | None) -> Callable[[str, Any], tuple[torch.Tensor, Tree]]:
+    """What takes an item of a source apart."""
+    if task is None:
+        return _pair
+    batches = isinstance(source, DataLoader) and source.batch_sampler is not None
+    return partial(pair_of_task, batches=batches)
+
+
+def _collect(
+    where: str, source: Any, read: Callable[[str, Any], tuple[torch.Tensor, Tree]]
+) -> Split:
     images: list[torch.Tensor] = []
-    labels: list[torch.Tensor] = []
+    targets: list[Tree] = []
     for number, item in enumerate(_read(where, source)):
-        batch, target = _pair(f"{where}, item {number}", item)
+        batch, target = read(f"{where}, item {number}", item)
         if not len(batch):
             continue
         if images and batch.shape[1:] != images[0].shape[1:]:
@@ -78,10 +98,16 @@ def _collect(where: str, source: Any) -> Split:
                 f"{list(images[0].shape[1:])}: all need one shape"
             )
         images.append(batch)
-        labels.append(target)
+        targets.append(target)
     if not images:
         raise DataError(f"{where}: the loader is empty, expected at least one image")
-    return Split(torch.cat(images), torch.cat(labels))
+    try:
+        return Split(torch.cat(images), join(targets))
+    except ValueError as error:
+        raise DataError(
+            f"{where}: the targets of its items do not fit together: {error}. Where they differ "
+            "in size from image to image, give each item's as a list with one entry an image"
+        ) from error
 
 
 def _read(where: str, source: Any) -> Iterator[Any]:
@@ -112,11 +138,11 @@ def _items(where: str, source: Any) -> Iterator[Any]:
 
 def _pair(where: str, item: Any) -> tuple[torch.Tensor, torch.Tensor]:
     if not isinstance(item, (tuple, list)) or len(item) != 2:
-        raise DataError(f"{where}: expected (images, labels), got {_describe(item)}")
+        raise DataError(f"{where}: expected (images, labels), got {describe(item)}")
     images, labels = item
     if not isinstance(images, torch.Tensor) or images.ndim not in (3, 4):
         raise DataError(
-            f"{where}: images must be a tensor [B, C, H, W] or [C, H, W], got {_describe(images)}"
+            f"{where}: images must be a tensor [B, C, H, W] or [C, H, W], got {describe(images)}"
         )
     labels = _numbers(where, labels)
     if images.ndim == 3 and labels.shape == images.shape[:1] and len(labels) > 1:
@@ -140,19 +166,12 @@ def _numbers(where: str, labels: Any) -> torch.Tensor:
         return torch.as_tensor(labels).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"{where}: labels must be class numbers (integers), got {_describe(labels)} ({error})"
+            f"{where}: labels must be class numbers (integers), got {describe(labels)} ({error})"
         ) from error
 
 
 def _not_numbers(where: str, count: int, got: Any, hint: str) -> DataError:
     return DataError(
-        f"{where}: expected {count} class numbers (integers), got {_describe(got)}{hint}"
+        f"{where}: expected {count} class numbers (integers), got {describe(got)}{hint}. Other "
+        "targets need a task, named with --task"
     )
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, torch.Tensor):
-        return f"{value.dtype} of shape {list(value.shape)}"
-    if isinstance(value, (tuple, list)):
-        return f"{type(value).__name__} of {len(value)}"
-    return type(value).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from autoprune.data.factories import is_reference, load_factory
 from autoprune.data.imagefolder import load_imagefolder
 from autoprune.data.source import Loader, parse_source
 from autoprune.data.storage import load_stored
+from autoprune.data.task import Task
 from autoprune.errors import UnknownNameError
 
 ENTRY_POINTS = "autoprune.data"
@@ -32,7 +34,7 @@ PATTERNS = (
 )
 
 
-def load_data(name: str, *, cache_dir: Path | None = None) -> Dataset:
+def load_data(name: str, *, cache_dir: Path | None = None, task: Task | None = None) -> Dataset:
     """The dataset of that name.
 
     Args:
@@ -41,19 +43,24 @@ def load_data(name: str, *, cache_dir: Path | None = None) -> Dataset:
             user's, ``package.module:factory`` or ``path/file.py:factory``. Options follow a
             question mark: ``imagefolder:DIR?image_size=64``.
         cache_dir: where decoded images are kept; None decodes them every time.
+        task: what the network is for, where that is not classification.
 
     Raises:
         UnknownNameError: no such name; lists what there is.
-        DataError: the data cannot be read, or cannot be used for classification.
+        DataError: the data cannot be read, or cannot be used for classification without a task.
     """
     source = parse_source(name, cache_dir)
     kind = name.partition("?")[0].partition(":")[0]
     if kind in LOADERS:
-        return LOADERS[kind](source)
+        return _for(LOADERS[kind](source), task)
     installed = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if kind in installed:
         loader: Loader = installed[kind].load()
-        return loader(source)
+        return _for(loader(source), task)
     if is_reference(name):
-        return load_factory(name)
+        return load_factory(name, task)
     raise UnknownNameError("data", name, [*PATTERNS, *installed])
+
+
+def _for(dataset: Dataset, task: Task | None) -> Dataset:
+    return dataset if task is None else replace(dataset, task=task)

@@ -12,8 +12,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from autoprune.data.dataset import Augmentation, Dataset, Split
+from autoprune.data.dataset import Augmentation, Dataset
 from autoprune.data.source import Source
+from autoprune.data.split import Split
 from autoprune.errors import DataError, StorageError
 
 FORMAT = "autoprune-dataset"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from torch import nn
 
-from autoprune.data.dataset import Dataset
+from autoprune.data.dataset import Dataset, SplitName
+from autoprune.data.task import Task
 from autoprune.evaluation.contract import Metric
+from autoprune.evaluation.metrics import LOSS
 from autoprune.evaluation.scoring import score, validate
 
 TRAINING_SAMPLE = 5_000
@@ -16,20 +19,48 @@ STANDARD_ERRORS = 2.0
 
 def score_base(
     model: nn.Module, dataset: Dataset, metric: Metric, *, limit: int = 0
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """``score``, ``loss`` and ``accuracy`` of the unpruned network on the validation split.
+
+    Where there are no classes the accuracy is None, and ``figure`` holds name, direction and value
+    of the task's metric, or of its loss where it has none.
 
     ``limit`` is the number of validation images, as in a trial's fidelity; 0 means all.
     """
     scores = score(model, dataset, metric, limit=limit)
-    return {"score": scores.score, "loss": scores.loss, "accuracy": scores.accuracy}
+    said = {"score": scores.score, "loss": scores.loss, "accuracy": scores.accuracy}
+    if dataset.task is None:
+        return said
+    own = figure_of(dataset.task)
+    value = scores.loss if own.name == LOSS else scores.own
+    if value is None:
+        value = score(model, dataset, own, limit=limit).score
+    return {**said, "figure": {"name": own.name, "direction": own.direction, "value": value}}
+
+
+def figure_of(task: Task) -> Metric:
+    """What is told of a network where there is no accuracy: the task's metric, else its loss."""
+    if task.metric_name is None or task.direction is None:
+        return Metric(LOSS)
+    return Metric(task.metric_name, task.direction)
+
+
+def figure(model: nn.Module, dataset: Dataset, split: SplitName) -> float | None:
+    """Accuracy in [0, 1], or the task's figure, on a split; None where there is none.
+
+    A figure that is not finite is None too.
+    """
+    if split not in dataset.splits:
+        return None
+    if dataset.task is None:
+        return validate(model, dataset, split)[1]
+    value = score(model, dataset, figure_of(dataset.task), split).score
+    return value if math.isfinite(value) else None
 
 
 def test_accuracy(model: nn.Module, dataset: Dataset) -> float | None:
-    """Accuracy in [0, 1] on the test split; None where there is none."""
-    if dataset.test is None:
-        return None
-    return validate(model, dataset, "test")[1]
+    """The figure of the test split; None where there is none."""
+    return figure(model, dataset, "test")
 
 
 def leakage_warning(model: nn.Module, dataset: Dataset) -> str | None:
@@ -39,7 +70,7 @@ def leakage_warning(model: nn.Module, dataset: Dataset) -> str | None:
     validation images, and both came out of the same training folder, it has probably seen them.
     Measurably: by more than two standard errors of the difference of the two accuracies.
     """
-    if not dataset.val_carved:
+    if not dataset.val_carved or dataset.task is not None:
         return None
     sample = min(TRAINING_SAMPLE, len(dataset.train))
     _, training = validate(model, dataset, "train", limit=sample)

@@ -14,12 +14,14 @@ from itertools import islice
 import torch
 
 from autoprune.data.dataset import Dataset, SplitName
-from autoprune.data.splitting import stratified_order
+from autoprune.data.targets import Tree, take
 
-Batch = tuple[torch.Tensor, torch.Tensor]
-"""Images [B, C, H, W] as the network expects them, labels [B]."""
+Batch = tuple[torch.Tensor, Tree]
+"""Images [B, C, H, W] as the network expects them, labels [B] or a task's targets."""
 
 SCORING_BATCH = 250
+TASK_BATCH = 64
+"""Of a task's data: images that are no thumbnails, and outputs as large as they."""
 SUBSET_SEED = 1
 
 
@@ -72,7 +74,7 @@ class TrainingBatches:
                 step = number * self.per_epoch + position
                 generator = keyed_generator(self.seed, self.stream, "augmentation", step)
                 images = self.dataset.augmentation.apply(images, generator)
-            yield self.dataset.normalise(images), split.labels[index]
+            yield self.dataset.normalise(images), take(split.targets, index)
 
     def _endless(self) -> Iterator[Batch]:
         number = 0
@@ -86,7 +88,8 @@ class ScoringBatches:
     """A split's images in a fixed order, without augmentation; can be iterated again.
 
     Args:
-        limit: how many images; 0 means all. A limited set holds the classes in proportion.
+        limit: how many images; 0 means all. A limited set holds the classes in proportion, where
+            there are some.
     """
 
     dataset: Dataset
@@ -97,8 +100,9 @@ class ScoringBatches:
     def __iter__(self) -> Iterator[Batch]:
         chosen = self.dataset.split(self.split)
         if 0 < self.limit < len(chosen):
-            order = stratified_order(chosen.labels, SUBSET_SEED)
+            order = self.dataset.order(self.split, SUBSET_SEED)
             chosen = chosen.take(order[: self.limit].sort().values)
         for start in range(0, len(chosen), self.batch_size):
-            part = slice(start, start + self.batch_size)
-            yield self.dataset.normalise(chosen.images[part]), chosen.labels[part]
+            stop = min(start + self.batch_size, len(chosen))
+            targets = take(chosen.targets, torch.arange(start, stop))
+            yield self.dataset.normalise(chosen.images[start:stop]), targets

@@ -13,7 +13,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from autoprune.evaluation.scoring import evaluating
+from autoprune.data.targets import Tree
+from autoprune.evaluation.modes import evaluating
+from autoprune.evaluation.objective import CLASSES, Objective
 
 WHOLE = ""
 """Name of the network itself among its modules."""
@@ -86,12 +88,17 @@ def intercepted(modules: Mapping[str, nn.Module], act: Act) -> Iterator[None]:
                 vars(module)["forward"] = own[name]
 
 
-def read_call_order(network: nn.Module, images: torch.Tensor) -> CallOrder:
-    """The order of one pass over ``images`` [N, ...] in eval mode."""
+def read_call_order(
+    network: nn.Module,
+    images: torch.Tensor,
+    targets: Tree = None,
+    objective: Objective = CLASSES,
+) -> CallOrder:
+    """The order of one pass over ``images`` [N, ...] as it is scored, in eval mode."""
     clock = _Clock(frozenset(heavy_modules(network)))
     reads = _Reads(network, clock)
     with evaluating(network), intercepted(dict(network.named_modules()), clock.call), reads:
-        network(images)
+        objective.judge(network, images, targets)
     return CallOrder(tuple(clock.calls), clock.reached, reads.times)
 
 

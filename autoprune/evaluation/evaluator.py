@@ -23,11 +23,13 @@ from autoprune.evaluation.contract import (
 from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.finetune import short_finetune
 from autoprune.evaluation.losses import DivergedError
+from autoprune.evaluation.metrics import find_metric
 from autoprune.evaluation.moments import measure_moments
+from autoprune.evaluation.objective import objective_of
 from autoprune.evaluation.probing import Prober
 from autoprune.evaluation.ranking import Rankings
 from autoprune.evaluation.recalibration import recalibrate
-from autoprune.evaluation.scoring import Scores, find_metric, score
+from autoprune.evaluation.scoring import Scores, score
 from autoprune.evaluation.teacher import Teacher
 from autoprune.pruning.reconstruction import Moments, reconstruct
 from autoprune.pruning.space import Kept, SearchSpace
@@ -58,14 +60,15 @@ class NetworkEvaluator:
         metric: Metric,
         seed: int,
     ) -> None:
-        find_metric(metric)
+        find_metric(metric, dataset.task)
         self._base = copy.deepcopy(model).eval()
         self._state = {name: value.detach() for name, value in self._base.state_dict().items()}
         self._space = space
         self._dataset = dataset
         self._metric = metric
         self._seed = seed
-        self._teacher = Teacher(channels_last(copy.deepcopy(self._base)))
+        self._objective = objective_of(dataset)
+        self._teacher = Teacher(channels_last(copy.deepcopy(self._base)), self._objective)
         self._moments: dict[tuple[bytes | None, int, int], Moments] = {}
         self._rankings = Rankings(self._base, space, dataset, criterion, seed)
         self._prober = Prober(self._base, space, dataset, self._rankings.base, metric=metric)
@@ -128,7 +131,7 @@ class NetworkEvaluator:
             ).first(fidelity.reconstruction_batches)
             model = channels_last(fit(self._base, state))
             of_the_base = {key: m for key, m in self._moments.items() if key[0] is None}
-            measured = measure_moments(model, self._space, batches)
+            measured = measure_moments(model, self._space, batches, self._objective)
             self._moments = {**of_the_base, key: measured}  # those of one parent at most
         return self._moments[key]
 
@@ -142,12 +145,14 @@ class NetworkEvaluator:
         """
         if fidelity.steps:
             batches = TrainingBatches(self._dataset, fidelity.batch_size, self._seed, "finetune")
-            short_finetune(model, batches.first(fidelity.steps), fidelity, self._teacher)
+            short_finetune(
+                model, batches.first(fidelity.steps), fidelity, self._teacher, self._objective
+            )
         if fidelity.recalibration_batches:
             batches = TrainingBatches(
                 self._dataset, fidelity.batch_size, self._seed, "recalibration"
             )
-            recalibrate(model, batches.first(fidelity.recalibration_batches))
+            recalibrate(model, batches.first(fidelity.recalibration_batches), self._objective)
 
 
 def _finite(scores: Scores) -> Scores:

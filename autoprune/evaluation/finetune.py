@@ -9,7 +9,7 @@ from torch import nn
 from autoprune.evaluation.batches import Batch
 from autoprune.evaluation.contract import Fidelity
 from autoprune.evaluation.descent import cosine, descend, make_optimizer
-from autoprune.evaluation.losses import training_loss
+from autoprune.evaluation.objective import CLASSES, Objective
 from autoprune.evaluation.teacher import Teacher
 
 
@@ -18,6 +18,7 @@ def short_finetune(
     batches: Iterable[Batch],
     fidelity: Fidelity,
     teacher: Teacher | None = None,
+    objective: Objective = CLASSES,
 ) -> None:
     """Train ``model`` in place, the learning rate falling to 0 over ``fidelity.steps``.
 
@@ -25,7 +26,8 @@ def short_finetune(
         model: pruned; in eval mode afterwards.
         batches: one per step, the same for every candidate of a job.
         fidelity: steps and optimiser.
-        teacher: used where ``fidelity.teacher`` is above 0.
+        teacher: used where ``fidelity.teacher`` is above 0, and the objective takes one.
+        objective: whose loss is minimised.
 
     Raises:
         DivergedError: the loss became NaN or infinite.
@@ -33,10 +35,13 @@ def short_finetune(
     optimizer = make_optimizer(
         model, fidelity.learning_rate, fidelity.momentum, fidelity.weight_decay
     )
-    taught = teacher if fidelity.teacher > 0 else None
+    teaches = teacher if fidelity.teacher > 0 and objective.distils else None
     model.train()
-    for step, (images, labels) in enumerate(batches):
-        soft = taught.logits(images, (fidelity.batch_size, step)) if taught is not None else None
-        loss = training_loss(model(images), labels, soft, fidelity.teacher)
+    for step, (images, targets) in enumerate(batches):
+        taught = None
+        if teaches is not None:
+            taught = teaches.outputs(images, targets, (fidelity.batch_size, step))
+        outputs = objective.forward(model, images, targets)
+        loss = objective.loss(outputs, targets, taught, fidelity.teacher)
         descend(optimizer, fidelity.learning_rate * cosine(step / fidelity.steps), loss, step)
     model.eval()

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from autoprune.evaluation.batches import Batch
-from autoprune.evaluation.scoring import evaluating
+from autoprune.evaluation.modes import evaluating
+from autoprune.evaluation.objective import CLASSES, Objective
 from autoprune.pruning.reconstruction import Moments
 from autoprune.pruning.space import SearchSpace
 
@@ -18,13 +19,19 @@ LARGEST = 2048
 _SPATIAL = {nn.Linear: 0, nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 
 
-def measure_moments(model: nn.Module, space: SearchSpace, batches: Iterable[Batch]) -> Moments:
+def measure_moments(
+    model: nn.Module,
+    space: SearchSpace,
+    batches: Iterable[Batch],
+    objective: Objective = CLASSES,
+) -> Moments:
     """Means of x xᵀ over ``batches``, where x are the channels that a consumer of a group reads.
 
     Args:
         model: unpruned; run in eval mode, unchanged.
         space: its groups.
         batches: what it is run on.
+        objective: how it is run.
 
     Returns:
         For convolutions without groups and linear layers: name of the weight -> [C, C].
@@ -45,8 +52,8 @@ def measure_moments(model: nn.Module, space: SearchSpace, batches: Iterable[Batc
     handles = [watch(name, spatial) for name, spatial in _readers(model, space).items()]
     try:
         with evaluating(model):
-            for images, _ in batches:
-                model(images)
+            for images, targets in batches:
+                objective.judge(model, images, targets)
     finally:
         for handle in handles:
             handle.remove()

@@ -13,16 +13,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from autoprune.data.dataset import Dataset
 from autoprune.data.seeding import isolated_randomness
-from autoprune.evaluation.batches import ScoringBatches
+from autoprune.data.targets import take
+from autoprune.evaluation.batches import TASK_BATCH, ScoringBatches
 from autoprune.evaluation.call_order import CallOrder, read_call_order
 from autoprune.evaluation.contract import Metric, Probe
 from autoprune.evaluation.descent import channels_last
-from autoprune.evaluation.scoring import Scores, find_metric, score
+from autoprune.evaluation.metrics import find_metric
+from autoprune.evaluation.objective import objective_of
+from autoprune.evaluation.scoring import Scores, score
 from autoprune.evaluation.suffix import Recording, record, suffix_only
 from autoprune.pruning.criteria import Ranking
 from autoprune.pruning.masking import masked_state
@@ -81,7 +85,9 @@ class Prober:
         changed = {n: tensor for n, tensor in masked.items() if tensor is not ready.state[n]}
         since = ready.order.first_read(changed)
         network = ready.network
-        if find_metric(self._metric) is not None:  # code that may do anything with a network
+        if (
+            find_metric(self._metric, self._dataset.task) is not None
+        ):  # code that may do anything with a network
             network = copy.deepcopy(network)
         with (
             _holding(network, changed, ready.state),
@@ -118,19 +124,25 @@ class Prober:
         state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         images = len(self._dataset.val)
         images = min(probe.images, images) if probe.images else images
-        batches = ScoringBatches(self._dataset, "val", probe.images, even_batch_size(images))
-        first = next(iter(batches))[0]
+        objective = objective_of(self._dataset)
+        size = even_batch_size(images, None if self._dataset.task is None else TASK_BATCH)
+        batches = ScoringBatches(self._dataset, "val", probe.images, size)
+        shown, targets = next(iter(batches))
+        shown = shown[:2]
+        targets = take(targets, torch.arange(len(shown)))
         share = self._memory_bytes // math.ceil(images / batches.batch_size)
         with _holding(network, {}, state):
-            order = read_call_order(network, first[:2])
-            found = [record(network, batch, order, share) for batch, _ in batches]
+            order = read_call_order(network, shown, targets, objective)
+            # Of a network that is called otherwise than with the images alone nothing is replayed.
+            replayed = batches if objective.plain else ()
+            found = [record(network, batch, order, share) for batch, _ in replayed]
         recordings = tuple(recording for recording in found if recording is not None)
         return _Prepared(network, state, batches, order, recordings)
 
 
-def even_batch_size(images: int) -> int:
+def even_batch_size(images: int, largest: int | None = None) -> int:
     """Size of the fewest batches up to the largest: a small last one has poor statistics."""
-    return math.ceil(images / math.ceil(images / LARGEST_BATCH))
+    return math.ceil(images / math.ceil(images / (largest or LARGEST_BATCH)))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from autoprune.data.seeding import isolated_randomness
 from autoprune.errors import ModelError
 from autoprune.evaluation.batches import Batch, TrainingBatches, derive_seed
 from autoprune.evaluation.descent import channels_last
-from autoprune.evaluation.losses import training_loss
+from autoprune.evaluation.objective import CLASSES, Objective, objective_of
 from autoprune.pruning.criteria import Ranking, State, needs_gradients
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import fit
@@ -74,11 +74,14 @@ class Rankings:
     def _gradients(self, state: State) -> State:
         batches = TrainingBatches(self._dataset, BATCH_SIZE, self._seed, "gradients")
         with isolated_randomness(derive_seed(self._seed, "gradients")):
-            return measure_gradients(fit(self._network, state, share=True), batches.first(BATCHES))
+            network = fit(self._network, state, share=True)
+            return measure_gradients(network, batches.first(BATCHES), objective_of(self._dataset))
 
 
-def measure_gradients(model: nn.Module, batches: Iterable[Batch]) -> dict[str, torch.Tensor]:
-    """Gradients of the mean cross-entropy over ``batches``; parameter -> tensor of its shape.
+def measure_gradients(
+    model: nn.Module, batches: Iterable[Batch], objective: Objective = CLASSES
+) -> dict[str, torch.Tensor]:
+    """Gradients of the mean loss over ``batches``; parameter -> tensor of its shape.
 
     Batch norms keep their statistics: with those of the batch, the loss does not see the size of
     the filters before them, and gradient x weight sums to zero over each.
@@ -86,6 +89,7 @@ def measure_gradients(model: nn.Module, batches: Iterable[Batch]) -> dict[str, t
     Args:
         model: left alone; a copy of it is run in eval mode.
         batches: of equal size.
+        objective: whose loss it is.
 
     Raises:
         ModelError: the loss is NaN or infinite.
@@ -95,8 +99,8 @@ def measure_gradients(model: nn.Module, batches: Iterable[Batch]) -> dict[str, t
         parameter.requires_grad_(parameter.is_floating_point())  # frozen ones are pruned as well
     count, total = 0, 0.0
     with torch.enable_grad():
-        for images, labels in batches:
-            loss = training_loss(network(images), labels)
+        for images, targets in batches:
+            loss = objective.loss(objective.judge(network, images, targets), targets)
             loss.backward()  # type: ignore[no-untyped-call]
             count, total = count + 1, total + float(loss.detach())
     if not math.isfinite(total):

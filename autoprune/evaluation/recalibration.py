@@ -9,9 +9,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from autoprune.evaluation.batches import Batch
+from autoprune.evaluation.objective import CLASSES, Objective
 
 
-def recalibrate(model: nn.Module, batches: Iterable[Batch]) -> None:
+def recalibrate(model: nn.Module, batches: Iterable[Batch], objective: Objective = CLASSES) -> None:
     """Replace the running statistics by their average over ``batches``; leaves eval mode on.
 
     The statistics are reset, and averaged cumulatively (momentum None) over forward passes
@@ -35,8 +36,8 @@ def recalibrate(model: nn.Module, batches: Iterable[Batch]) -> None:
         norm.train()
     try:
         with torch.no_grad():
-            for images, _ in batches:
-                model(images)
+            for images, targets in batches:
+                objective.judge(model, images, targets)
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum

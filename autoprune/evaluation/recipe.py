@@ -9,6 +9,7 @@ import torch
 from autoprune.cache import cache_folder
 from autoprune.data.dataset import Dataset
 from autoprune.data.registry import load_data
+from autoprune.data.task import Task
 from autoprune.errors import EnvironmentMismatchError
 from autoprune.evaluation.checkpoint import unpack
 from autoprune.evaluation.contract import Evaluator, Metric
@@ -29,6 +30,7 @@ class EvaluatorRecipe:
         threads: training threads of that process.
         environment: the fingerprint scores are filed under; a process with another one is refused.
             None accepts any.
+        task: of data that is named; a dataset brings its own.
     """
 
     model: str | torch.nn.Module
@@ -42,6 +44,7 @@ class EvaluatorRecipe:
     seed: int
     threads: int
     environment: str | None = None
+    task: Task | None = None
 
     def __call__(self) -> Evaluator:
         """Load everything and make the evaluator."""
@@ -55,7 +58,7 @@ class EvaluatorRecipe:
             )
         data = self.data
         if isinstance(data, str):
-            data = load_data(data, cache_dir=cache_folder())
+            data = load_data(data, cache_dir=cache_folder(), task=self.task)
         model = self.model
         if isinstance(model, str):
             model = build_model(model, classes=self.classes, input_shape=self.input_shape)

@@ -2,53 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from autoprune.data.dataset import Dataset, SplitName
-from autoprune.data.factories import import_reference, is_reference
-from autoprune.errors import UnknownNameError
-from autoprune.evaluation.batches import SCORING_BATCH, ScoringBatches
+from autoprune.evaluation.batches import SCORING_BATCH, TASK_BATCH, ScoringBatches
 from autoprune.evaluation.contract import Metric
-from autoprune.spec import METRICS
+from autoprune.evaluation.metrics import find_metric
+from autoprune.evaluation.modes import evaluating
+from autoprune.evaluation.task_objective import TaskObjective
+from autoprune.evaluation.task_scores import judge_task
 
 HOTTEST = 20.0
 BISECTIONS = 24
 """Leave the temperature within a millionth: the loss is flat there."""
 
-MetricFunction = Callable[[nn.Module, ScoringBatches], float]
-"""A user's metric: network in eval mode, batches of (images, labels) -> score."""
-
 
 @dataclass(frozen=True)
 class Scores:
-    """The metric's score, mean cross-entropy and accuracy in [0, 1] on a split."""
+    """The metric's score, and what is told beside it, on a split.
+
+    Args:
+        loss: mean cross-entropy, or the task's loss.
+        accuracy: in [0, 1]; None where there are no classes.
+        own: the task's own metric; None where it was not asked for.
+    """
 
     score: float
     loss: float
-    accuracy: float
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Inside, ``model`` is in eval mode and nothing records gradients; its modes come back."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
+    accuracy: float | None
+    own: float | None = None
 
 
 def validate(
@@ -63,8 +50,7 @@ def validate(
     ``limit`` images are scored, the classes in proportion; 0 means all. ``batch_size`` decides the
     last bits of the loss.
     """
-    scores = _validate(model, ScoringBatches(dataset, split, limit, batch_size))
-    return scores.loss, scores.accuracy
+    return _validate(model, ScoringBatches(dataset, split, limit, batch_size))[:2]
 
 
 def calibrated_loss(logits: torch.Tensor, labels: torch.Tensor) -> float:
@@ -89,8 +75,10 @@ def calibrated_loss(logits: torch.Tensor, labels: torch.Tensor) -> float:
     return float(functional.cross_entropy(math.exp(0.5 * (low + high)) * logits, labels))
 
 
-def _validate(model: nn.Module, batches: ScoringBatches, *, calibrate: bool = False) -> Scores:
-    """The loss, calibrated where it is asked for, is the score."""
+def _validate(
+    model: nn.Module, batches: ScoringBatches, *, calibrate: bool = False
+) -> tuple[float, float, float]:
+    """(mean cross-entropy, accuracy, loss that is calibrated where it is asked for)."""
     loss, correct, count = 0.0, 0, 0
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     with evaluating(model):
@@ -103,33 +91,9 @@ def _validate(model: nn.Module, batches: ScoringBatches, *, calibrate: bool = Fa
                 seen.append((logits, labels))
     mean = loss / count
     if not calibrate or not math.isfinite(mean):
-        return Scores(mean, mean, correct / count)
+        return mean, correct / count, mean
     of_all = calibrated_loss(torch.cat([x for x, _ in seen]), torch.cat([y for _, y in seen]))
-    return Scores(of_all, mean, correct / count)
-
-
-def find_metric(metric: Metric) -> MetricFunction | None:
-    """The user's function behind a metric; None for those that need none.
-
-    Raises:
-        UnknownNameError: neither one of those nor something that can be imported.
-    """
-    if metric.name in METRICS:
-        return None
-    if not is_reference(metric.name):
-        known = [*METRICS, "package.module:function", "path/file.py:function"]
-        raise UnknownNameError("metric", metric.name, known)
-    function: MetricFunction = import_reference(metric.name)
-    return function
-
-
-def metric_code(metric: Metric) -> str | None:
-    """Hash of the file a user's metric is defined in, so that an edited one is another metric."""
-    function = find_metric(metric)
-    if function is None:
-        return None
-    source = inspect.getsourcefile(inspect.unwrap(function))
-    return None if source is None else hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    return mean, correct / count, of_all
 
 
 def score(
@@ -138,15 +102,35 @@ def score(
     metric: Metric,
     split: SplitName = "val",
     limit: int = 0,
-    batch_size: int = SCORING_BATCH,
+    batch_size: int | None = None,
 ) -> Scores:
-    """Score ``model`` by ``metric``, with loss and accuracy beside it; as :func:`validate`."""
-    function = find_metric(metric)
+    """Score ``model`` by ``metric``, with loss and accuracy beside it; as :func:`validate`.
+
+    The batch size is :data:`SCORING_BATCH`, or :data:`TASK_BATCH` of a task's data.
+    """
+    function = find_metric(metric, dataset.task)
+    if batch_size is None:
+        batch_size = SCORING_BATCH if dataset.task is None else TASK_BATCH
     batches = ScoringBatches(dataset, split, limit, batch_size)
-    scores = _validate(model, batches, calibrate=metric.name == "calibrated-loss")
+    if dataset.task is not None:
+        scores = _score_task(model, batches, metric, TaskObjective(dataset.task))
+    else:
+        scores = _score_classes(model, batches, metric)
     if function is not None:
         with evaluating(model):
             scores = replace(scores, score=float(function(model, batches)))
-    elif metric.name == "accuracy":
-        scores = replace(scores, score=scores.accuracy)
     return scores
+
+
+def _score_classes(model: nn.Module, batches: ScoringBatches, metric: Metric) -> Scores:
+    calibrate = metric.name == "calibrated-loss"
+    loss, accuracy, calibrated = _validate(model, batches, calibrate=calibrate)
+    return Scores(accuracy if metric.name == "accuracy" else calibrated, loss, accuracy)
+
+
+def _score_task(
+    model: nn.Module, batches: ScoringBatches, metric: Metric, objective: TaskObjective
+) -> Scores:
+    wanted = metric.name == objective.task.metric_name
+    loss, own = judge_task(model, batches, objective, with_metric=wanted)
+    return Scores(loss if own is None else own, loss, None, own)

@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 
 from autoprune.data.seeding import isolated_randomness
 from autoprune.evaluation.call_order import WHOLE, Act, CallOrder, heavy_modules, intercepted
-from autoprune.evaluation.scoring import evaluating
+from autoprune.evaluation.modes import evaluating
 
 
 @dataclass(frozen=True)

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any
 
 import torch
 from torch import nn
 
+from autoprune.evaluation.objective import CLASSES, Objective
+
 
 class Teacher:
-    """Logits of the unpruned network.
+    """Outputs of the unpruned network.
 
     Batches are the same for every candidate, so what was computed for one is kept for the next
     (4 bytes for each image and class).
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, objective: Objective = CLASSES) -> None:
         self._model = model.eval()
-        self._known: dict[Hashable, torch.Tensor] = {}
+        self._objective = objective
+        self._known: dict[Hashable, Any] = {}
 
-    def logits(self, images: torch.Tensor, key: Hashable | None = None) -> torch.Tensor:
-        """Logits [B, K] for ``images``; kept under ``key``, which names the batch, if given."""
-        known = self._known.get(key) if key is not None else None
-        if known is not None:
-            return known
+    def outputs(
+        self, images: torch.Tensor, targets: Any = None, key: Hashable | None = None
+    ) -> Any:
+        """Those for ``images``; kept under ``key``, which names the batch, if given."""
+        if key is not None and key in self._known:
+            return self._known[key]
         with torch.no_grad():
-            logits: torch.Tensor = self._model(images)
+            outputs = self._objective.judge(self._model, images, targets)
         if key is not None:
-            self._known[key] = logits
-        return logits
+            self._known[key] = outputs
+        return outputs

@@ -11,9 +11,10 @@ from torch import nn
 
 from autoprune.data.dataset import Dataset
 from autoprune.data.seeding import isolated_randomness
-from autoprune.errors import ModelError
-from autoprune.evaluation.losses import training_loss
-from autoprune.evaluation.outputs import check_scores
+from autoprune.data.targets import Tree, take
+from autoprune.errors import ModelError, TaskError
+from autoprune.evaluation.objective import Objective, objective_of
+from autoprune.evaluation.task_objective import check_finite_loss
 from autoprune.pruning.exporting import innermost, watching
 from autoprune.pruning.space import Kept, SearchSpace
 from autoprune.pruning.surgery import prune
@@ -36,30 +37,45 @@ def check_trainable(model: nn.Module, space: SearchSpace, dataset: Dataset, kept
 def _step(network: nn.Module, dataset: Dataset, pruned: str) -> None:
     """Forward, loss and gradients; no weight changes."""
     images = dataset.normalise(dataset.train.images[:IMAGES])
+    targets = take(dataset.train.targets, torch.arange(len(images)))
+    objective = objective_of(dataset)
     before = images.clone()
     with isolated_randomness(0), torch.enable_grad():
-        scores = _scores(network.train(), images, pruned)
+        outputs = _outputs(network.train(), images, targets, objective, pruned)
         if not torch.equal(images, before):
             raise ModelError(
                 "the model changes its input in place in training mode, so that a batch could not "
                 "be used twice: let its forward begin with a copy, as in images = images.clone()"
             )
-        check_scores(scores, len(images), dataset, " in training mode")
+        objective.check(outputs, len(images), " in training mode")
         try:
-            training_loss(scores, dataset.train.labels[:IMAGES]).backward()  # type: ignore[no-untyped-call]
+            loss = objective.loss(outputs, targets)
+            if dataset.task is not None and not pruned:
+                check_finite_loss(dataset.task, loss, "on the first two training images")
+            loss.backward()  # type: ignore[no-untyped-call]
+        except TaskError:
+            raise
         except Exception as error:
             raise ModelError(
                 f"the model{pruned} cannot be trained: its gradients stop with "
                 f"{type(error).__name__}: {error}. At least one parameter needs requires_grad, and "
-                "what its forward computes must be differentiable"
+                f"what its forward{_and_loss(dataset)} computes must be differentiable"
             ) from error
 
 
-def _scores(network: nn.Module, images: torch.Tensor, pruned: str) -> Any:
+def _and_loss(dataset: Dataset) -> str:
+    return "" if dataset.task is None else f", and the loss of {dataset.task.says},"
+
+
+def _outputs(
+    network: nn.Module, images: torch.Tensor, targets: Tree, objective: Objective, pruned: str
+) -> Any:
     entered: list[str] = []
     with watching(network, entered):
         try:
-            return network(images)
+            return objective.forward(network, images, targets)
+        except TaskError:
+            raise
         except Exception as error:
             raise ModelError(
                 f"the model cannot be trained: in training mode layer {innermost(entered)!r}"

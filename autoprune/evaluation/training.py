@@ -11,11 +11,12 @@ from torch import nn
 
 from autoprune.data.dataset import Dataset
 from autoprune.data.seeding import isolated_randomness
+from autoprune.data.targets import Tree
 from autoprune.errors import InputError, WeightsError
 from autoprune.evaluation.batches import TrainingBatches, derive_seed
 from autoprune.evaluation.checkpoint import pack, unpack
 from autoprune.evaluation.descent import channels_last, cosine, descend, make_optimizer
-from autoprune.evaluation.losses import training_loss
+from autoprune.evaluation.objective import objective_of
 from autoprune.evaluation.teacher import Teacher
 
 STREAM = "training"
@@ -113,7 +114,10 @@ class _Run:
         self.plan = plan
         self.batches = TrainingBatches(dataset, plan.batch_size, seed, STREAM)
         self.steps = plan.epochs * self.batches.per_epoch
-        self.teacher = Teacher(teacher) if teacher is not None and plan.teacher > 0 else None
+        self.objective = objective_of(dataset)
+        self.teacher = None
+        if teacher is not None and plan.teacher > 0 and self.objective.distils:
+            self.teacher = Teacher(teacher, self.objective)
         self.optimizer = make_optimizer(model, plan.learning_rate, plan.momentum, plan.weight_decay)
         self.identity = json.dumps({"plan": asdict(plan), "seed": seed}, sort_keys=True)
 
@@ -121,17 +125,18 @@ class _Run:
         """Train one epoch; its mean loss."""
         total = 0.0
         self.model.train()
-        for position, (images, labels) in enumerate(self.batches.epoch(number)):
+        for position, (images, targets) in enumerate(self.batches.epoch(number)):
             step = number * self.batches.per_epoch + position
-            total += self._step(step, images, labels)
+            total += self._step(step, images, targets)
             if on_step is not None:
                 on_step(step + 1, self.steps)
         return total / self.batches.per_epoch
 
-    def _step(self, step: int, images: torch.Tensor, labels: torch.Tensor) -> float:
-        soft = self.teacher.logits(images) if self.teacher is not None else None
-        loss = training_loss(
-            self.model(images), labels, soft, self.plan.teacher, self.plan.label_smoothing
+    def _step(self, step: int, images: torch.Tensor, targets: Tree) -> float:
+        taught = None if self.teacher is None else self.teacher.outputs(images, targets)
+        outputs = self.objective.forward(self.model, images, targets)
+        loss = self.objective.loss(
+            outputs, targets, taught, self.plan.teacher, self.plan.label_smoothing
         )
         return descend(self.optimizer, self.plan.learning_rate_at(step, self.steps), loss, step)
 

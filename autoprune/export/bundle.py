@@ -19,7 +19,8 @@ from autoprune.export.onnx_files import check_numerics, read_graph, weight_chann
 from autoprune.export.report import TrialRow, render_report
 from autoprune.export.schedule import Schedule
 from autoprune.export.shapes import Side, first_difference, missing_weights
-from latency_tables.runtimes.onnx_export import export_onnx
+from autoprune.pruning.parts import part_of
+from latency_tables.runtimes.onnx_export import INPUT_NAME, export_onnx, flat, output_names
 
 RANDOM_INPUTS = 4
 
@@ -52,7 +53,7 @@ class BundlePaths:
 
     @property
     def check(self) -> Path:
-        """An input and the output the pruned network gives for it."""
+        """An input and what the pruned network puts out for it."""
         return self.folder / files.CHECK
 
     @property
@@ -80,7 +81,8 @@ def write_bundle(
         out: does not exist, is empty, or, with ``overwrite``, holds a bundle and nothing else.
         pruned: with final weights; neither network is changed.
         unpruned: with base weights.
-        example_input: [batch, ...], float; its batch is the one measured.
+        example_input: [batch, ...], float, as what is measured of the networks takes it; its batch
+            is the one measured.
         schedule: without the hashes of files, which are filled in here.
         trials: for the report.
         overwrite: whether a bundle in ``out`` may be replaced.
@@ -147,11 +149,13 @@ def check_free(out: Path, overwrite: bool) -> None:
 def _contents(
     pruned: nn.Module, unpruned: nn.Module, example: torch.Tensor, schedule: Schedule
 ) -> dict[str, bytes]:
+    part = schedule.model.part
     with torch.inference_mode():
-        output = pruned(example)
+        outputs = flat(part_of(pruned, part)(example))
+    check = dict(zip(output_names(len(outputs)), outputs, strict=True))
     contents = {
         files.WEIGHTS: files.tensor_bytes(pruned.state_dict()),
-        files.CHECK: files.tensor_bytes({"input": example, "output": output}),
+        files.CHECK: files.tensor_bytes({INPUT_NAME: example, **check}),
     }
     rng = torch.Generator().manual_seed(0)
     inputs = [example]
@@ -161,8 +165,9 @@ def _contents(
         (files.UNPRUNED_ONNX, unpruned, "before"),
     ]
     for name, network, side in networks:
-        contents[name] = export_onnx(network, example)
-        check_numerics(contents[name], network, inputs, name)
+        measured = part_of(network, part)
+        contents[name] = export_onnx(measured, example)
+        check_numerics(contents[name], measured, inputs, name)
         _check_described(schedule, network, contents[name], side)
     return contents
 

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from autoprune.errors import InputError, StorageError, VerificationError
 from autoprune.export.schedule import FORMAT, VERSION, Schedule
 from latency_tables.canonical import content_hash
+from latency_tables.runtimes.onnx_export import INPUT_NAME, output_names
 
 SCHEDULE = "schedule.json"
 WEIGHTS = "model.safetensors"
@@ -147,15 +148,16 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise VerificationError(f"{path} cannot be read as safetensors: {error}") from None
 
 
-def read_check(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """The input and the output of ``check.safetensors``."""
+def read_check(folder: Path) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """The input and the outputs of ``check.safetensors``."""
     tensors = read_tensors(folder / CHECK)
-    if tensors.keys() != {"input", "output"}:
+    names = output_names(max(1, len(tensors) - 1))
+    if tensors.keys() != {INPUT_NAME, *names}:
         raise VerificationError(
             f"{folder / CHECK} should hold input and output, it holds {sorted(tensors)}; "
             "export the job again"
         )
-    return tensors["input"], tensors["output"]
+    return tensors[INPUT_NAME], tuple(tensors[name] for name in names)
 
 
 def tensor_bytes(tensors: Mapping[str, torch.Tensor]) -> bytes:

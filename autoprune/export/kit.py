@@ -45,13 +45,16 @@ class KitNetwork:
         return UNPRUNED_ONNX if self.slot is None else f"finalist-{self.slot}.onnx"
 
 
-def write_kit(path: Path, schedule: Schedule, networks: Sequence[KitNetwork]) -> None:
+def write_kit(
+    path: Path, schedule: Schedule, networks: Sequence[KitNetwork], input_shape: Sequence[int]
+) -> None:
     """Write the zip, whole or not at all.
 
     Args:
         path: a file that does not exist yet.
         schedule: of the job's bundle.
         networks: the unpruned one first.
+        input_shape: that they take, batch included.
 
     Raises:
         InputError: the file is there already, or the runtime is not onnxruntime.
@@ -59,7 +62,7 @@ def write_kit(path: Path, schedule: Schedule, networks: Sequence[KitNetwork]) ->
     """
     check_kit(path, schedule.runtime)
     contents: dict[str, bytes] = {
-        MANIFEST: json.dumps(_manifest(schedule, networks), indent=1).encode(),
+        MANIFEST: json.dumps(_manifest(schedule, networks, input_shape), indent=1).encode(),
         RUNNER: Path(__file__).with_name("kit_runner.py").read_bytes(),
         **{network.file: network.onnx for network in networks},
     }
@@ -95,7 +98,9 @@ def check_kit(path: Path, runtime: str) -> None:
         raise InputError(f"cannot write {path}: give the path of a file in a folder that exists")
 
 
-def _manifest(schedule: Schedule, networks: Sequence[KitNetwork]) -> dict[str, Any]:
+def _manifest(
+    schedule: Schedule, networks: Sequence[KitNetwork], input_shape: Sequence[int]
+) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -104,7 +109,7 @@ def _manifest(schedule: Schedule, networks: Sequence[KitNetwork]) -> dict[str, A
         "runtime": schedule.runtime,
         "threads": schedule.threads,
         "batch": schedule.batch,
-        "input_shape": [schedule.batch, *schedule.model.input_shape],
+        "input_shape": list(input_shape),
         "rounds": ROUNDS,
         "seconds": SECONDS,
         "budget": schedule.budget.model_dump(mode="json"),

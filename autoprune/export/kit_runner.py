@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def open_network(file: str, sha256: str, threads: int, feed: Any) -> Any:
-    """A call that runs one network, its input and output bound beforehand."""
+    """A call that runs one network, its input and outputs bound beforehand."""
     content = (HERE / file).read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
         raise SystemExit(file + " was altered or damaged: unpack the kit again")
@@ -24,11 +24,12 @@ def open_network(file: str, sha256: str, threads: int, feed: Any) -> Any:
     options.log_severity_level = 3
     options.add_session_config_entry("session.force_spinning_stop", "1")
     session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    (source,), (target,) = session.get_inputs(), session.get_outputs()
-    output = session.run(None, {source.name: feed})[0]
+    (source,), targets = session.get_inputs(), session.get_outputs()
+    outputs = session.run(None, {source.name: feed})
     binding = session.io_binding()
     binding.bind_ortvalue_input(source.name, ort.OrtValue.ortvalue_from_numpy(feed))
-    binding.bind_ortvalue_output(target.name, ort.OrtValue.ortvalue_from_numpy(output))
+    for place, target in enumerate(targets):
+        binding.bind_ortvalue_output(target.name, ort.OrtValue.ortvalue_from_numpy(outputs[place]))
     return lambda: session.run_with_iobinding(binding)
 
 

@@ -23,6 +23,7 @@ from autoprune.export.schedule import Schedule
 from autoprune.export.shapes import first_difference
 from autoprune.models.attention import prunable_attention
 from autoprune.models.registry import build_model, call_factory
+from autoprune.pruning.parts import part_of
 from autoprune.pruning.surgery import fit
 
 ModelSource = str | nn.Module | Callable[..., nn.Module]
@@ -51,7 +52,7 @@ def load(folder: str | Path, model: ModelSource | None = None) -> nn.Module:
     pruned = fit_checked(
         unpruned_network(schedule, model), schedule, read_tensors(folder / WEIGHTS)
     )
-    _check_outputs(pruned, *read_check(folder))
+    _check_outputs(part_of(pruned, schedule.model.part), *read_check(folder))
     return pruned
 
 
@@ -106,7 +107,9 @@ def _named(schedule: Schedule) -> str:
     return f" ({schedule.model.name})" if schedule.model.name else ""
 
 
-def _check_outputs(pruned: nn.Module, given: torch.Tensor, expected: torch.Tensor) -> None:
+def _check_outputs(
+    pruned: nn.Module, given: torch.Tensor, expected: tuple[torch.Tensor, ...]
+) -> None:
     with torch.inference_mode():
         output = pruned(given)
     apart = difference(output, expected)

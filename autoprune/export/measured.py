@@ -14,6 +14,7 @@ from autoprune.export.files import ONNX, UNPRUNED_ONNX, read_check
 from autoprune.export.load import ModelSource, load, unpruned_network
 from autoprune.export.onnx_files import onnx_runner
 from autoprune.export.schedule import Schedule
+from autoprune.pruning.parts import part_of
 from latency_tables.device import DeviceFingerprint, this_device
 from latency_tables.runtimes import runs_here, runtime
 
@@ -111,4 +112,5 @@ def _runners(folder: Path, schedule: Schedule, model: ModelSource | None) -> lis
         unpruned_network(schedule, model).eval(),
         load(folder, model=model),
     ]
-    return [port.network_runner(network, inputs, schedule.threads) for network in networks]
+    parts = [part_of(network, schedule.model.part) for network in networks]
+    return [port.network_runner(part, inputs, schedule.threads) for part in parts]

@@ -13,6 +13,7 @@ import onnx
 import torch
 
 from autoprune.errors import VerificationError
+from latency_tables.runtimes.onnx_export import flat
 from latency_tables.runtimes.onnx_sessions import bound_runner, open_session
 
 TOLERANCE = 1e-4
@@ -66,16 +67,19 @@ def _channels(node: Any, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, in
     return None
 
 
-def run_onnx(content: bytes, inputs: torch.Tensor, name: str) -> torch.Tensor:
-    """The output of a network of one input and one output, by onnxruntime on one thread.
+def run_onnx(content: bytes, inputs: torch.Tensor, name: str) -> Any:
+    """What a network of one input puts out, by onnxruntime on one thread.
+
+    Returns:
+        A tensor, or a tuple of them where there are several outputs.
 
     Raises:
         VerificationError: it does not run; ``name`` says which file in the message.
     """
     with _named(name):
         session = open_session(content, threads=1)
-        output: npt.NDArray[np.float32] = session.run(None, _feeds(session, inputs))[0]
-    return torch.from_numpy(output)
+        outputs = [torch.from_numpy(each) for each in session.run(None, _feeds(session, inputs))]
+    return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
 def onnx_runner(
@@ -103,11 +107,21 @@ def _feeds(session: Any, inputs: torch.Tensor) -> dict[str, npt.NDArray[np.float
     return {session.get_inputs()[0].name: inputs.numpy(force=True)}
 
 
-def difference(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """Largest difference between two outputs, relative to the largest value if that is over 1.
+def difference(found: Any, expected: Any) -> float:
+    """Largest difference between outputs, relative to each one's largest value if that is over 1.
 
-    Infinite where the shapes differ or either holds a value that is not finite.
+    Infinite where their numbers or shapes differ or either holds a value that is not finite.
+
+    Args:
+        found, expected: tensors, or dicts, lists and tuples of them.
     """
+    pairs = list(zip(flat(found), flat(expected), strict=False))
+    if len(pairs) != len(flat(found)) or len(pairs) != len(flat(expected)):
+        return float("inf")
+    return max((_difference(*pair) for pair in pairs), default=float("inf"))
+
+
+def _difference(found: torch.Tensor, expected: torch.Tensor) -> float:
     if found.shape != expected.shape:
         return float("inf")
     if not (torch.isfinite(found).all() and torch.isfinite(expected).all()):

@@ -11,6 +11,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from autoprune.export.figure_entries import TaskFigure
 from autoprune.export.figures import (
     Figure,
     TrialRow,
@@ -59,13 +60,15 @@ def render_report(schedule: Schedule, trials: Sequence[TrialRow]) -> str:
         schedule: what was found.
         trials: in the order they were asked; rows without a score count as failed.
     """
+    title, told = _told(schedule)
     page: str = (
         page_environment()
         .get_template("report.html.j2")
         .render(
             schedule=schedule,
             tiles=_tiles(schedule),
-            accuracies=_accuracies(schedule),
+            told_title=title,
+            told=told,
             charts=_charts(schedule, trials),
             rows=[asdict(row) for row in trials],
             failed=sum(row.score is None for row in trials),
@@ -126,6 +129,8 @@ def _tiles(schedule: Schedule) -> list[Tile]:
             f"{latency.base_s / latency.after_s:.2f}× faster",
         )
     ]
+    if schedule.figure is not None:
+        tiles += _figure_tiles(schedule.figure)
     shown = "Test accuracy", schedule.accuracy.test
     if shown[1] is None or shown[1].after is None:
         shown = "Validation accuracy", schedule.accuracy.validation
@@ -145,6 +150,25 @@ def _accuracy_tile(title: str, split: AccuracyOfSplit) -> Tile:
     return Tile(title, _percent(split.after), _percent(split.before), change, worse)
 
 
+def _figure_tiles(figure: TaskFigure) -> list[Tile]:
+    """The figure on the test split, where there is one."""
+    named = (("Test", figure.test), ("Validation", figure.validation))
+    shown = [(name, split) for name, split in named if split is not None]
+    if not shown:
+        return []
+    name, split = shown[0]
+    worse = False
+    if split.after is not None and split.before is not None:
+        better = min if figure.direction == "minimize" else max
+        worse = better(split.after, split.before) != split.after
+    title = f"{name} {figure.name}"
+    return [Tile(title, _number(split.after), _number(split.before), "", worse)]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
 def _count(value: float) -> str:
     for scale, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= scale:
@@ -156,9 +180,17 @@ def _share(pair: tuple[int, int]) -> str:
     return f"{pair[1] / pair[0]:.0%} kept"
 
 
-def _accuracies(schedule: Schedule) -> list[tuple[str, AccuracyOfSplit]]:
-    splits = (("Validation", schedule.accuracy.validation), ("Test", schedule.accuracy.test))
-    return [(name, split) for name, split in splits if split is not None]
+def _told(schedule: Schedule) -> tuple[str, list[tuple[str, str, str, str]]]:
+    """(title, rows): accuracies by split, or a task's figures."""
+    source = schedule.figure or schedule.accuracy
+    splits = (("Validation", source.validation), ("Test", source.test))
+    shown = _percent if schedule.figure is None else _number
+    rows = [
+        (name, shown(split.before), shown(split.after_search), shown(split.after))
+        for name, split in splits
+        if split is not None
+    ]
+    return "Accuracy" if schedule.figure is None else schedule.figure.name, rows
 
 
 def _charts(schedule: Schedule, trials: Sequence[TrialRow]) -> list[Chart]:
@@ -185,6 +217,8 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
     found = schedule.provenance
     trial = "" if found.trial is None else f", the schedule comes from trial {found.trial}"
     ranking = schedule.ranking
+    figure = schedule.figure
+    task = [] if figure is None else [("Task", figure.task or "given in Python")]
     compared = [] if ranking is None else [("Cheap score against longer one", ranking.says)]
     return [
         ("Job", found.job),
@@ -192,6 +226,7 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
         ("Trials", f"{found.trials}{trial}"),
         *compared,
         ("Model", schedule.model.name or "given in Python"),
+        *task,
         ("Runtime", f"{schedule.runtime}, batch {schedule.batch}, threads {schedule.threads}"),
         ("Device", ", ".join(f"{key} {value}" for key, value in schedule.device.items())),
         ("Scores exact for", found.environment),

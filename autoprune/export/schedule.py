@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from autoprune.export.figure_entries import TaskFigure
 from autoprune.export.latency_entries import (
     Count,
     Entry,
@@ -29,13 +30,16 @@ class ModelReference(Entry):
 
     Args:
         name: as ``--model`` takes it; None when the network was given in Python.
-        classes: outputs of the classifier.
+        classes: outputs of the classifier; 0 where the data has no classes.
         input_shape: of one image, without the batch.
+        part: submodule that latency, costs and the ONNX files are of; empty for all of it.
     """
 
     name: str | None
-    classes: Count
+    classes: Annotated[int, Field(ge=0)]
     input_shape: tuple[Count, ...]
+    # Left out where it is empty: bundles of before the field keep their hash.
+    part: Annotated[str, Field(exclude_if=lambda name: not name)] = ""
 
 
 class Layer(Entry):
@@ -236,6 +240,7 @@ class Schedule(Entry):
         runtime, batch, threads: that the latencies are for.
         devices: where several are bounded by name, each of them; the fields above are of the one
             that finalists are measured for.
+        accuracy: of a classification; a task has a ``figure``.
         score: by ``metric``; None when the winner has none.
         finalists: the race, the ladder and what measuring asked for, best score first; empty in
             version 1, as ``learned`` is.
@@ -258,6 +263,8 @@ class Schedule(Entry):
     devices: Annotated[tuple[DeviceLatency, ...], Field(exclude_if=lambda rows: not rows)] = ()
     costs: Costs
     accuracy: Accuracy
+    # Left out where there is none, as ``devices`` is.
+    figure: Annotated[TaskFigure | None, Field(exclude_if=lambda found: found is None)] = None
     score: float | None
     metric: MetricReference
     finalists: tuple[Finalist, ...] = ()

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from autoprune.data.task import Task
 from autoprune.errors import DatabaseError, InputError, UnknownNameError
-from autoprune.evaluation.contract import Metric
-from autoprune.evaluation.scoring import find_metric
+from autoprune.evaluation.metrics import find_metric, metric_of
 from autoprune.export.bundle import check_free
+from autoprune.jobs.subject import task_of
 from autoprune.jobs.table_files import find_table
 from autoprune.pruning.criteria import find_criterion
-from autoprune.spec import JobSpec
+from autoprune.spec import IN_MEMORY, JobSpec
 from autoprune.trials.engine import connect, default_artifacts, open_engine
 from autoprune.trials.migration import prepare, revision_state
 from autoprune.trials.table_store import TableStore
@@ -24,10 +25,13 @@ from searchers.contract import FloatArray, Group, LayerTraits, Problem
 from searchers.registry import make, searcher_names
 
 
-def admit(spec: JobSpec) -> None:
+def admit(spec: JobSpec, task: Task | None = None) -> None:
     """Raise for whatever of a new job is known to be unusable; writes nothing.
 
     The model and the data are not loaded here: loading them is what tells whether they are good.
+
+    Args:
+        task: one in memory, which the spec does not name.
 
     Raises:
         InputError: says which field, what was expected and what to do.
@@ -42,8 +46,9 @@ def admit(spec: JobSpec) -> None:
         raise UnknownNameError("searcher", spec.searcher, searcher_names())
     _check_options(spec)
     find_criterion(spec.criterion)
-    function = find_metric(Metric(spec.metric.name, spec.metric.direction or "minimize"))
-    spec.metric.best  # noqa: B018 - a function of the user's needs a direction
+    if spec.task != IN_MEMORY:
+        task = task_of(spec)
+    function = find_metric(metric_of(spec.metric, task), task)
     if function is not None and not callable(function):
         raise InputError(f"metric {spec.metric.name!r} is not a function of a network and batches")
 

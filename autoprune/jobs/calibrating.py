@@ -59,10 +59,11 @@ def calibrate(
 
 
 def sliced(subject: Subject, widths: Sequence[int] | np.ndarray) -> torch.nn.Module:
-    """The network of a schedule, which is what latency depends on; not finetuned."""
+    """What is measured of a schedule's network, not finetuned: latency depends on widths alone."""
     named = subject.space.named([int(width) for width in widths])
     state = subject.model.state_dict()
-    return prune(subject.model, subject.space, choose_units("l2", state, subject.space, named))
+    kept = choose_units("l2", state, subject.space, named)
+    return subject.measured(prune(subject.model, subject.space, kept))
 
 
 def spread_schedules(space: SearchSpace, count: int) -> np.ndarray:

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from autoprune.data.targets import describe
 from autoprune.errors import ModelError
-from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Metric
+from autoprune.evaluation.contract import EvaluationRequest, Fidelity
 from autoprune.evaluation.evaluator import NetworkEvaluator
+from autoprune.evaluation.metrics import metric_of
 from autoprune.jobs.calibrating import sliced
 from autoprune.jobs.context import Progress
 from autoprune.jobs.exporting import check_exportable
@@ -64,7 +66,7 @@ def check_network(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
 
 
 def _one_step(spec: JobSpec, subject: Subject) -> Json:
-    metric = Metric(spec.metric.name, spec.metric.best)
+    metric = metric_of(spec.metric, subject.task)
     evaluator = NetworkEvaluator(
         subject.model,
         subject.space,
@@ -90,7 +92,7 @@ def _latencies(spec: JobSpec, subject: Subject) -> tuple[float, float]:
     port = runtime(spec.runtime)
     runners = [
         port.network_runner(network.eval(), subject.example_input, spec.threads)
-        for network in (subject.model, narrowest)
+        for network in (subject.measured(), narrowest)
     ]
     with measuring_lock():
         base_s, floor_s = np.median(interleaved_times(runners, rounds=ROUNDS), axis=0).tolist()
@@ -102,8 +104,14 @@ def _described(subject: Subject) -> Json:
     sizes = {"train": len(data.train), "val": len(data.val)}
     if data.test is not None:
         sizes["test"] = len(data.test)
+    task = (
+        {}
+        if data.task is None
+        else {"task": data.task.name, "targets": describe(data.train.targets)}
+    )
     return {
         "name": data.name,
+        **task,
         "classes": len(data.classes),
         "input_shape": list(data.input_shape),
         "images": sizes,

@@ -17,10 +17,11 @@ def check_exportable(subject: Subject, port: Runtime, threads: int) -> None:
     Raises:
         ModelError: names the layer, and what the runtime or its exporter says of the operator.
     """
-    reason = _refusal(port, subject.model, subject.example_input, threads)
+    network = subject.measured()
+    reason = _refusal(port, network, subject.example_input, threads)
     if reason is None:
         return
-    for name, layer, inputs in _calls(subject.model, subject.example_input):
+    for name, layer, inputs in _calls(network, subject.example_input):
         why = _refusal(port, layer, inputs, threads)
         if why is not None:
             raise ModelError(

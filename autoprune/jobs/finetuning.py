@@ -1,4 +1,4 @@
-"""The last stage: a full finetune of the chosen network, and the accuracies before and after."""
+"""The last stage: a full finetune of the chosen network, and what it is worth before and after."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 
 import torch
 
+from autoprune.data.task_names import task_identity
 from autoprune.errors import AutopruneError
-from autoprune.evaluation.base import test_accuracy
+from autoprune.evaluation.base import figure, figure_of
 from autoprune.evaluation.checkpoint import pack
 from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.rebuild import rebuild
-from autoprune.evaluation.scoring import validate
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.jobs.context import SearchContext
 from autoprune.jobs.evaluations import Evaluations, Task
@@ -20,6 +20,9 @@ from autoprune.jobs.keys import hash_of
 from autoprune.jobs.subject import Subject
 from autoprune.pruning.space import Kept
 from autoprune.trials.records import FinalistRecord, Json, TrialResult
+
+Figures = dict[str, float | None]
+"""Of one network, by split; None where the data has none."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,14 @@ class WinnerFinetuner:
     seed: int
 
     def run(self, context: SearchContext, chosen: FinalistRecord) -> Json:
-        """Accuracies before and after, and the artifacts of the weights."""
+        """Accuracies, or the task's figures, before and after, and the artifact of the weights."""
         start = self._scored_weights(context, chosen)
         network, kept = rebuild(self.subject.model, start)
-        searched = self._accuracies(network)
+        searched = self._figures(network)
         context.progress("finetune", {"epoch": 0, "epochs": self.plan.epochs})
         if self.plan.epochs:
             network = self._train(context, network, chosen.slot)
-        final = self._accuracies(network)
+        final = self._figures(network)
         # Named after the job: the same bytes as a trial's weights could be deleted with those.
         packed = pack(network.state_dict(), kept, {"job": context.job.id})
         weights = context.store.put_artifact(packed, "final weights")
@@ -46,17 +49,24 @@ class WinnerFinetuner:
             "weights": weights,
             "kept": _as_lists(kept or {}),
             "epochs": self.plan.epochs,
-            "validation": {
-                "before": context.job.base["accuracy"],
-                "after_search": searched["validation"],
-                "after": final["validation"],
-            },
-            "test": {
-                "before": self._base_test(context),
-                "after_search": searched["test"],
-                "after": final["test"],
-            },
+            **self._told(context, searched, final),
         }
+
+    def _told(self, context: SearchContext, searched: Figures, final: Figures) -> Json:
+        """Accuracies by split; of a task no accuracies, and its figures beside them."""
+        task, base = self.subject.task, context.job.base
+        of_validation = base["accuracy"] if task is None else base["figure"]["value"]
+        before = {"validation": of_validation, "test": self._base_test(context)}
+        told = {
+            split: {"before": before[split], "after_search": searched[split], "after": final[split]}
+            for split in before
+        }
+        if task is None:
+            return told
+        own = figure_of(task)
+        nothing = dict.fromkeys(("before", "after_search", "after"))
+        figures = {"name": own.name, "direction": own.direction, **told}
+        return {**dict.fromkeys(told, nothing), "figure": figures}
 
     def _scored_weights(self, context: SearchContext, chosen: FinalistRecord) -> bytes:
         evaluations = Evaluations(context)
@@ -123,28 +133,31 @@ class WinnerFinetuner:
         if "checkpoint" in done:
             context.store.delete_artifact(done["checkpoint"])
 
-    def _accuracies(self, network: torch.nn.Module) -> dict[str, float | None]:
+    def _figures(self, network: torch.nn.Module) -> Figures:
         data = self.subject.data
         return {
-            "validation": validate(network, data, "val")[1],
-            "test": test_accuracy(network, data),
+            "validation": figure(network, data, "val"),
+            "test": figure(network, data, "test"),
         }
 
     def _base_test(self, context: SearchContext) -> float | None:
         """The test split is evaluated once per (weights, data), and remembered."""
+        task = self.subject.task
         key = hash_of(
             {
                 "test of": self.subject.weights_hash,
                 "data": self.subject.data.digest,
                 "environment": context.job.environment,
+                **({} if task is None else {"task": task_identity(task)}),
             }
         )
         stored = context.store.evaluation(key)
         if stored is not None:
-            return stored.accuracy
-        accuracy = test_accuracy(self.subject.model, self.subject.data)
-        context.store.save_evaluation(key, TrialResult(accuracy, None, accuracy, 0.0))
-        return accuracy
+            return stored.score
+        value = figure(self.subject.model, self.subject.data, "test")
+        accuracy = value if task is None else None
+        context.store.save_evaluation(key, TrialResult(value, None, accuracy, 0.0))
+        return value
 
 
 def _as_lists(kept: Kept) -> dict[str, list[int]]:

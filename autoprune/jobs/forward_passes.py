@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from autoprune.data.dataset import Dataset
 from autoprune.errors import ModelError
@@ -96,14 +97,20 @@ class _Watch(TorchFunctionMode):
 
 
 def check_outputs(model: nn.Module, example: torch.Tensor, dataset: Dataset) -> None:
-    """Raise ModelError unless the model gives finite class scores [N, classes]."""
+    """Raise ModelError unless the model gives finite class scores [N, classes].
+
+    A task's network may put out anything whose numbers are finite; its loss tells the rest.
+    """
     try:
         with torch.no_grad():
             output = model(example)
     except Exception:
         return  # finding the groups runs the model again, and says in which layer it fails
-    check_scores(output, len(example), dataset)
-    if not bool(output.isfinite().all()):
+    what = "outputs" if dataset.task is not None else "class scores"
+    if dataset.task is None:
+        check_scores(output, len(example), dataset)
+    leaves = [leaf for leaf in tree_leaves(output) if isinstance(leaf, torch.Tensor)]
+    if not all(bool(leaf.isfinite().all()) for leaf in leaves):
         raise ModelError(
-            "the model's class scores are not finite numbers (nan or inf): check its weights"
+            f"the model's {what} are not finite numbers (nan or inf): check its weights"
         )

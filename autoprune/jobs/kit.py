@@ -34,22 +34,22 @@ def export_kit(store: TrialStore, job_id: str, plan: Plan, build: BuildNetwork, 
     job = store.job(job_id)
     check_finished(job)
     check_kit(out, plan.priced.table.context.runtime)
-    example, base = plan.subject.example_input, plan.subject.model
+    example, base = plan.subject.example_input, plan.subject.measured()
     networks = [KitNetwork("unpruned", None, export_onnx(base.eval(), example), plan.priced.base_s)]
     for finalist in contenders(ranked_finalists(store, job)):
         network = _network(store, job, finalist, plan, build).eval()
         predicted = finalist.predicted["latency_s"]
         onnx = export_onnx(network, example)
         networks.append(KitNetwork(finalist.origin, finalist.slot, onnx, predicted))
-    write_kit(out, schedule_of(store, job, plan), networks)
+    write_kit(out, schedule_of(store, job, plan), networks, example.shape)
 
 
 def _network(
     store: TrialStore, job: JobRecord, finalist: FinalistRecord, plan: Plan, build: BuildNetwork
 ) -> torch.nn.Module:
     if finalist.slot == job.results["chosen"]["slot"]:
-        return final_network(store, job, plan.subject.model)
+        return plan.subject.measured(final_network(store, job, plan.subject.model))
     weights = finalist.result.weights if finalist.result else None
     if weights is not None and store.has_artifact(weights):
-        return rebuild(plan.subject.model, store.get_artifact(weights))[0]
+        return plan.subject.measured(rebuild(plan.subject.model, store.get_artifact(weights))[0])
     return build(finalist.widths)

@@ -14,6 +14,7 @@ from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.rebuild import rebuild
 from autoprune.export.archive import archive_of
 from autoprune.export.bundle import is_bundle, write_bundle
+from autoprune.export.figure_entries import FigureOfSplit, TaskFigure
 from autoprune.export.figures import TrialRow
 from autoprune.export.files import read_schedule
 from autoprune.export.latency_entries import Finalist, Latency, Learned
@@ -120,6 +121,7 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
             name=None if spec.model == IN_MEMORY else spec.model,
             classes=len(plan.subject.data.classes),
             input_shape=plan.subject.data.input_shape,
+            part=plan.subject.part,
         ),
         layers={name: Layer(**layer) for name, layer in layers_of(job, chosen.widths).items()},
         groups=_groups(job, chosen),
@@ -135,6 +137,7 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
             params=(job.base["params"], chosen.predicted["params"]),
         ),
         accuracy=_accuracy(job.results["final"]),
+        figure=_figure(job.results["final"], plan),
         score=chosen.result.score if chosen.result else None,
         metric=MetricReference(**what["metric"]),
         finalists=tuple(map(_finalist, ranked_finalists(store, job))),
@@ -206,6 +209,22 @@ def _accuracy(final: Json) -> Accuracy:
         return None if values["after"] is None else AccuracyOfSplit(**values)
 
     return Accuracy(validation=of("validation"), test=of("test"))
+
+
+def _figure(final: Json, plan: Plan) -> TaskFigure | None:
+    if "figure" not in final:
+        return None
+    found, splits = final["figure"], {}
+    for split in ("validation", "test"):
+        values: dict[str, Any] = found[split]
+        splits[split] = None if values["after"] is None else FigureOfSplit(**values)
+    task = plan.subject.task
+    return TaskFigure(
+        task=task.name or None if task else None,
+        name=found["name"],
+        direction=found["direction"],
+        **splits,
+    )
 
 
 def _provenance(

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from autoprune.budget import latency_key
+from autoprune.data.task_names import task_identity
 from autoprune.evaluation.contract import EVALUATION_VERSION, Fidelity, Metric, Probe
-from autoprune.evaluation.scoring import metric_code
+from autoprune.evaluation.metrics import metric_code, metric_of
 from autoprune.jobs.devices import Tables, hashes_of, primary_of
 from autoprune.jobs.limits import (
     Yardstick,
@@ -92,7 +93,7 @@ class Plan:
     @property
     def metric(self) -> Metric:
         """What trials are ranked by."""
-        return Metric(self.spec.metric.name, self.spec.metric.best)
+        return metric_of(self.spec.metric, self.subject.task)
 
     def searcher(self) -> Searcher:
         """A fresh searcher."""
@@ -152,14 +153,19 @@ class Plan:
             "trials": spec.trials,
             "seed": spec.seed,
             "lookahead": spec.lookahead,
-            "metric": asdict(self.metric),
-            "metric_code": metric_code(self.metric),
+            **self._judged(),
             "fidelity": self.fidelity.to_json(),
             "race": self.race.to_json(),
             "probe": self.probe.to_json(),
             "evaluation_version": EVALUATION_VERSION,
             **self.start.what(),
         }
+
+    def _judged(self) -> Json:
+        """By what outputs are judged; a classification says nothing of a task."""
+        metric, task = self.metric, self.subject.task
+        judged = {"metric": asdict(metric), "metric_code": metric_code(metric, task)}
+        return judged if task is None else {**judged, "task": task_identity(task)}
 
     def scope(self, environment: str) -> Json:
         """What every evaluation of this job shares; part of each evaluation's key."""
@@ -168,8 +174,7 @@ class Plan:
             "data": self.subject.data.digest,
             "structure": self.subject.structure,
             "criterion": self.spec.criterion,
-            "metric": asdict(self.metric),
-            "metric_code": metric_code(self.metric),
+            **self._judged(),
             "seed": self.spec.seed,
             "environment": environment,
             "version": EVALUATION_VERSION,

@@ -13,8 +13,8 @@ from autoprune.trials.records import Json
 from autoprune.trials.store import TrialStore
 
 _OPTIONS = {
-    "model", "weights", "data", "searcher", "trials", "seed", "lookahead", "runtime", "batch",
-    "threads", "criterion", "divisor", "min_keep", "race_steps", "finetune_epochs",
+    "model", "weights", "data", "task", "searcher", "trials", "seed", "lookahead", "runtime",
+    "batch", "threads", "criterion", "divisor", "min_keep", "race_steps", "finetune_epochs",
     "finetune_learning_rate", "train_threads", "db",
 }  # fmt: skip
 """Fields with an option of their own; the others are given with --set."""
@@ -48,7 +48,7 @@ def command_of(spec: JobSpec, tables: Tables, inherited: Json | None = None) -> 
         tables: with their calibrations, by name; the only one has no name.
         inherited: fields of the job that it begins with, in place of the defaults.
     """
-    if IN_MEMORY in (spec.model, spec.data):
+    if IN_MEMORY in (spec.model, spec.data, spec.task):
         return "autoprune.search(...) from Python, with the same model and loaders"
     words = ["autoprune", "search"]
     words += ["--from", spec.from_job] if spec.from_job else []

@@ -13,8 +13,11 @@ import torch
 from autoprune.cache import cache_folder
 from autoprune.data.dataset import Dataset
 from autoprune.data.registry import load_data
+from autoprune.data.task import Task
+from autoprune.data.task_names import load_task
 from autoprune.errors import DataError, ModelError, StorageError
 from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.part_inputs import part_shape
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.forward_passes import check_copied_after_use, check_input_kept, check_outputs
@@ -23,6 +26,7 @@ from autoprune.models.registry import find_model
 from autoprune.models.weights import check_weights_file, load_weights, state_hash
 from autoprune.pruning.groups import find_groups
 from autoprune.pruning.network import Network, read_network
+from autoprune.pruning.parts import part_of
 from autoprune.pruning.space import SearchSpace
 from autoprune.spec import JobSpec
 
@@ -37,9 +41,10 @@ class Subject:
     Args:
         model: unpruned, base weights, eval mode.
         dataset: None where only latency matters.
-        example_input: [batch, C, H, W], float32.
+        example_input: [batch, C, H, W], float32, as the network takes it that is measured.
         weights_hash: of the base weights.
         structure: hash of the operators and groups, whatever the weights.
+        part: name of the submodule that is pruned and measured; empty for all of the network.
     """
 
     model: torch.nn.Module
@@ -49,6 +54,7 @@ class Subject:
     network: Network
     weights_hash: str
     structure: str
+    part: str = ""
 
     @property
     def data(self) -> Dataset:
@@ -56,6 +62,18 @@ class Subject:
         if self.dataset is None:
             raise DataError("this needs data: name it with --data")
         return self.dataset
+
+    def measured(self, network: torch.nn.Module | None = None) -> torch.nn.Module:
+        """What is measured and exported of a network of this job; of the unpruned one by default.
+
+        It shares its tensors with the network.
+        """
+        return part_of(self.model if network is None else network, self.part)
+
+    @property
+    def task(self) -> Task | None:
+        """What the network is for; None for classification."""
+        return None if self.dataset is None else self.dataset.task
 
 
 def example_for(shape: Sequence[int], batch: int) -> torch.Tensor:
@@ -75,8 +93,9 @@ def load_subject(
     build = find_model(spec.model)
     if state is None and spec.weights is not None:
         check_weights_file(Path(spec.weights))
+    task = task_of(spec)
     progress("loading", {"what": f"data {spec.data}"})
-    dataset = load_data(spec.data, cache_dir=cache_folder())
+    dataset = load_data(spec.data, cache_dir=cache_folder(), task=task)
     progress("loading", {"what": f"model {spec.model}"})
     model = build(len(dataset.classes), dataset.input_shape)
     if state is not None:
@@ -88,6 +107,11 @@ def load_subject(
     return make_subject(spec, model, dataset, dataset.input_shape, progress)
 
 
+def task_of(spec: JobSpec) -> Task | None:
+    """The task that a spec names; None for classification."""
+    return None if spec.task is None else load_task(spec.task)
+
+
 def make_subject(
     spec: JobSpec,
     model: torch.nn.Module,
@@ -95,16 +119,26 @@ def make_subject(
     shape: Sequence[int],
     progress: Progress,
 ) -> Subject:
-    """Find what can be pruned of a model in memory."""
+    """Find what can be pruned of a model in memory.
+
+    Args:
+        dataset: None where only latency matters.
+        shape: of one image; without data of one as the task's part takes it.
+    """
     model.eval()
+    task = task_of(spec) if dataset is None else dataset.task
+    part = "" if task is None else task.part
+    seen = part_of(model, part)
+    if part and task is not None and dataset is not None:
+        shape = part_shape(model, dataset, task, spec.batch)
     example = example_for(shape, spec.batch)
-    check_input_kept(model, example)
-    check_copied_after_use(model, example)
+    check_input_kept(seen, example)
+    check_copied_after_use(seen, example)
     if dataset is not None:
-        check_outputs(model, example, dataset)
+        check_outputs(seen, example, dataset)
     progress("loading", {"what": "the channels that are tied together"})
     space = find_groups(
-        model,
+        seen,
         example,
         ignore=spec.ignore,
         divisor=spec.divisor,
@@ -112,7 +146,7 @@ def make_subject(
         rules=spec.rules,
         tied=spec.tied,
     )
-    network = read_network(model, example, space)
+    network = read_network(seen, example, space)
     return Subject(
         model=model,
         dataset=dataset,
@@ -121,6 +155,7 @@ def make_subject(
         network=network,
         weights_hash=state_hash(model.state_dict()),
         structure=_structure(space, network, example),
+        part=part,
     )
 
 

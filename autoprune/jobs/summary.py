@@ -31,7 +31,7 @@ def summarise_job(store: TrialStore, job_id: str) -> Json:
         "digest": job_digest(job.what_hash, trials, finalists if complete else []),
         "budget": {"given": job.how["budget"], **_limits(job)},
         "metric": job.what["metric"],
-        "base": {key: job.base.get(key) for key in _BASE_KEYS},
+        "base": {key: job.base.get(key) for key in _BASE_KEYS} | _own(job.base),
         "best": _best(store, job, trials),
         "ranking": rank_agreement(trials, entered),
         "final": _final(job),
@@ -163,17 +163,30 @@ def _final(job: JobRecord) -> Json | None:
     return {
         "finetune_epochs": final["epochs"],
         "accuracy": {"validation": final["validation"], "test": final["test"]},
+        **_own(final),
     }
 
 
+def _own(told: Json) -> Json:
+    """The figures of a task, which a classification has none of."""
+    return {"figure": told["figure"]} if "figure" in told else {}
+
+
 def comparison(store: TrialStore, job_id: str) -> Json:
-    """One job as a row of `autoprune compare`; accuracies on the test split where there is one."""
+    """One job as a row of `autoprune compare`, on the test split where there is one.
+
+    A task has no accuracies, and ``figure`` with the name and values that it has in their place.
+    """
     shown = summarise_job(store, job_id)
     rows = trial_rows(store, job_id)
     seconds = [row["seconds"] for row in rows if row["seconds"] and row["purpose"] != "probe"]
-    final = (shown["final"] or {}).get("accuracy", {})
-    split = "test" if final.get("test", {}).get("after") is not None else "validation"
-    accuracy = final.get(split, {"before": shown["base"]["accuracy"]})
+    base, final = shown["base"], shown["final"] or {}
+    figure = base.get("figure")
+    told = final.get("accuracy" if figure is None else "figure", {})
+    split = "test" if told.get("test", {}).get("after") is not None else "validation"
+    before = base["accuracy"] if figure is None else figure["value"]
+    values = _steps(told.get(split, {"before": before}))
+    accuracies = values if figure is None else dict.fromkeys(values)
     measured = (shown["best"] or {}).get("measured_latency_s")
     base_s = shown["base"]["measured_latency_s"]
     return {
@@ -183,11 +196,15 @@ def comparison(store: TrialStore, job_id: str) -> Json:
         "trials": shown["trials"],
         "budget": ", ".join(shown["budget"]["given"]),
         "split": split,
-        "accuracy_base": accuracy.get("before"),
-        "accuracy_after_search": accuracy.get("after_search"),
-        "accuracy_after_finetune": accuracy.get("after"),
+        **{f"accuracy_{step}": value for step, value in accuracies.items()},
+        **({} if figure is None else {"figure": {"name": figure["name"], **values}}),
         "measured_latency_s": measured,
         "measured_ratio": None if measured is None else measured / base_s,
         "seconds_per_trial": sum(seconds) / len(seconds) if seconds else None,
         "digest": shown["digest"],
     }
+
+
+def _steps(told: Json) -> Json:
+    named = {"base": "before", "after_search": "after_search", "after_finetune": "after"}
+    return {step: told.get(key) for step, key in named.items()}

@@ -56,7 +56,7 @@ def build_model(name: str, *, classes: int, input_shape: Shape | None = None) ->
         name: ``autoprune:resnet20``, ``torchvision:resnet18``, ``timm:NAME``,
             ``package.module:factory`` or ``path/file.py:factory``. A factory is called with
             ``num_classes`` if it takes it, and with ``input_shape`` likewise, else with nothing.
-        classes: outputs of the classifier.
+        classes: outputs of the classifier; 0 where the data has none.
         input_shape: (channels, height, width) of one image, for factories that ask for it.
 
     Raises:
@@ -91,7 +91,16 @@ def find_model(name: str) -> Builder:
         return lambda classes, shape: prunable_attention(
             call_factory(name, factory, classes, shape)
         ).eval()
-    return lambda classes, _shape: prunable_attention(build(classes)).eval()
+    return lambda classes, _shape: prunable_attention(build(_known_classes(name, classes))).eval()
+
+
+def _known_classes(name: str, classes: int) -> int:
+    if classes:
+        return classes
+    raise ModelError(
+        f"model {name!r} is built for a number of classes, and the data of this task has none: "
+        "name a factory that builds it, as in path/file.py:factory"
+    )
 
 
 def default_input_shape(name: str) -> Shape | None:
@@ -189,19 +198,22 @@ def call_factory(
 ) -> nn.Module:
     """What a user's factory makes; ``name`` is for messages.
 
-    Layers that take their size from their input are made for ``input_shape``.
+    Layers that take their size from their input are made for ``input_shape``. Without classes
+    ``num_classes`` is not passed.
 
     Raises:
         ModelError: the factory fails, or makes what cannot be searched.
     """
     offered: dict[str, object] = {"num_classes": classes, "input_shape": input_shape}
+    if not classes:
+        del offered["num_classes"]
     try:
         taken = inspect.signature(factory).parameters
         model = factory(**{key: value for key, value in offered.items() if key in taken})
     except Exception as error:
         raise ModelError(
             f"factory {name!r} failed with {type(error).__name__}: {error}; it is called with "
-            "num_classes and input_shape where it takes them, else with nothing"
+            f"{' and '.join(offered)} where it takes them, else with nothing"
         ) from error
     if not isinstance(model, nn.Module):
         raise ModelError(

@@ -144,6 +144,14 @@ def _mean(reading: Reading, node: fx.Node) -> Flow:
     return replace(pooled, axis=pooled.axis if len(shape_of(node)) == rank else 1)
 
 
+def _resize(reading: Reading, node: fx.Node) -> Flow:
+    height, width = shape_of(node)[-2:]
+    variant = None
+    if operator_name(node) == "upsample_bilinear2d":
+        variant = "bilinear_corners" if argument(node, 2, False) else "bilinear"
+    return reading.alike(node, "resize", kernel=(height, width), variant=variant)
+
+
 RULES: dict[str, Rule] = {
     "add": _elementwise,
     "sub": _elementwise,
@@ -156,4 +164,6 @@ RULES: dict[str, Rule] = {
     "avg_pool2d": _pool,
     "adaptive_avg_pool2d": _adaptive_pool,
     "mean": _mean,
+    "upsample_bilinear2d": _resize,
+    "upsample_nearest2d": _resize,
 }

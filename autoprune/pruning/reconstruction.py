@@ -21,6 +21,9 @@ Moments = Mapping[str, torch.Tensor]
 RIDGE = 1e-3
 """Added to the kept channels' second moments, as a fraction of their mean."""
 
+SMALLEST = torch.finfo(torch.float32).tiny
+"""Below it nothing arrives through the kept channels that float32 could tell from zero."""
+
 
 def reconstruct(
     state: State, space: SearchSpace, kept: Kept, moments: Moments
@@ -47,7 +50,7 @@ def _fitted(weight: torch.Tensor, moments: torch.Tensor, lost: torch.Tensor) -> 
     kept = stays.nonzero().reshape(-1)
     own = moments[kept][:, kept].double()
     strength = RIDGE * float(own.diagonal().mean())
-    if strength <= 0.0:  # nothing ever arrives through the kept channels
+    if strength < SMALLEST:
         return weight
     own.diagonal().add_(strength)
     mixed = moments[kept][:, lost].double()

@@ -5,9 +5,13 @@ from __future__ import annotations
 import copy
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch.nn.utils import parametrize
+from torch.utils._pytree import tree_leaves
 
 OPSET = 17
 INPUT_NAME = "input"
@@ -28,7 +32,9 @@ def export_onnx(model: torch.nn.Module, example_input: torch.Tensor) -> bytes:
         example_input: [batch, ...]; its shape becomes the file's.
 
     Returns:
-        An ONNX model with one input, ``input``, and one output, ``output``.
+        An ONNX model with one input, ``input``, and one output, ``output``. What a network returns
+        in dicts, lists or tuples are several, in the order of :func:`flat`: ``output``,
+        ``output1`` and so on.
 
     Raises:
         ValueError: the model is in training mode, so that its batch norms would be exported so.
@@ -37,7 +43,8 @@ def export_onnx(model: torch.nn.Module, example_input: torch.Tensor) -> bytes:
         raise ValueError("the model is in training mode: call model.eval() before the export")
     model = _with_plain_weights(model)
     buffer = io.BytesIO()
-    with warnings.catch_warnings(), torch.inference_mode():
+    with warnings.catch_warnings(), torch.inference_mode(), _flat_outputs(model):
+        count = len(flat(model(example_input)))
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model,
@@ -46,9 +53,33 @@ def export_onnx(model: torch.nn.Module, example_input: torch.Tensor) -> bytes:
             dynamo=False,
             opset_version=OPSET,
             input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
+            output_names=output_names(count),
         )
     return buffer.getvalue()
+
+
+def flat(outputs: Any) -> tuple[torch.Tensor, ...]:
+    """The tensors of what a network returns, in dicts, lists and tuples of any depth."""
+    return tuple(leaf for leaf in tree_leaves(outputs) if isinstance(leaf, torch.Tensor))
+
+
+def output_names(count: int) -> list[str]:
+    """Names of so many outputs."""
+    return [f"{OUTPUT_NAME}{number or ''}" for number in range(count)]
+
+
+@contextmanager
+def _flat_outputs(model: torch.nn.Module) -> Iterator[None]:
+    """Inside, ``model`` returns a tuple where it would return several tensors otherwise."""
+
+    def flatten(_model: torch.nn.Module, _inputs: object, outputs: Any) -> Any:
+        return outputs if isinstance(outputs, torch.Tensor) else flat(outputs)
+
+    handle = model.register_forward_hook(flatten)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _with_plain_weights(model: torch.nn.Module) -> torch.nn.Module:

@@ -102,6 +102,20 @@ def _avg_pool(graph: GraphBuilder, op: Operator) -> str:
     )
 
 
+def _resize(graph: GraphBuilder, op: Operator) -> str:
+    _, shape = graph.inputs[0]
+    sizes = graph.constant(np.array([*shape[:2], *op.kernel]))
+    if op.variant is None:
+        how = {"mode": "nearest", "nearest_mode": "floor"}
+        return graph.node(
+            "Resize", INPUT_NAME, "", "", sizes, coordinate_transformation_mode="asymmetric", **how
+        )
+    corners = "align_corners" if op.variant == "bilinear_corners" else "half_pixel"
+    return graph.node(
+        "Resize", INPUT_NAME, "", "", sizes, coordinate_transformation_mode=corners, mode="linear"
+    )
+
+
 def _channel_map(graph: GraphBuilder, op: Operator) -> str:
     value = INPUT_NAME
     for axis, step in zip((2, 3), op.stride, strict=True):
@@ -173,5 +187,6 @@ KINDS: dict[str, Callable[[GraphBuilder, Operator], str]] = {
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
     "global_avg_pool": lambda graph, op: graph.node("GlobalAveragePool", INPUT_NAME),  # noqa: ARG005
+    "resize": _resize,
     "channel_map": _channel_map,
 }

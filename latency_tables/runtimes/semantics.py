@@ -27,6 +27,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "matmul": ("transposed", "scaled", "scaled_transposed"),
     "attention": ("causal", "masked"),
     "softmax": ("log",),
+    "resize": ("bilinear", "bilinear_corners"),
 }
 
 

@@ -74,6 +74,19 @@ class _Concat(nn.Module):
         return torch.cat(parts, dim=1)
 
 
+class _Resize(nn.Module):
+    def __init__(self, op: Operator) -> None:
+        super().__init__()
+        self.size = list(op.kernel)
+        self.mode = "nearest" if op.variant is None else "bilinear"
+        self.align_corners = None if op.variant is None else op.variant == "bilinear_corners"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.interpolate(
+            x, self.size, mode=self.mode, align_corners=self.align_corners
+        )
+
+
 class _ChannelMap(nn.Module):
     index: torch.Tensor
 
@@ -142,6 +155,7 @@ _KINDS: dict[str, Callable[[Operator], nn.Module]] = {
     "max_pool": lambda op: nn.MaxPool2d(op.kernel, op.stride, op.padding, op.dilation),
     "avg_pool": lambda op: nn.AvgPool2d(op.kernel, op.stride, op.padding),
     "global_avg_pool": lambda _: nn.AdaptiveAvgPool2d(1),
+    "resize": _Resize,
     "channel_map": _ChannelMap,
 }
 

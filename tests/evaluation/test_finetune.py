@@ -77,11 +77,11 @@ def test_a_teacher_remembers_named_batches_and_no_others(network):
     model = copy.deepcopy(network)
     teacher = Teacher(model)
     images = torch.rand(2, 1, 8, 8)
-    named, unnamed = teacher.logits(images, "batch"), teacher.logits(images)
+    named, unnamed = teacher.outputs(images, key="batch"), teacher.outputs(images)
     with torch.no_grad():
         model.linear.bias += 1.0
-    assert torch.equal(teacher.logits(images, "batch"), named)
-    assert not torch.equal(teacher.logits(images), unnamed)
+    assert torch.equal(teacher.outputs(images, key="batch"), named)
+    assert not torch.equal(teacher.outputs(images), unnamed)
 
 
 def test_a_diverging_loss_stops_with_the_step(digits):

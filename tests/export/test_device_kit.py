@@ -58,7 +58,7 @@ def kit(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         KitNetwork("race", 0, contents[1], 0.0005),
         KitNetwork("ladder 100%", 5, contents[0], 0.001),
     ]
-    write_kit(path, read_schedule(written), networks)
+    write_kit(path, read_schedule(written), networks, (1, 3, 32, 32))
     return path
 
 
@@ -121,15 +121,15 @@ def test_the_same_job_gives_the_same_kit(kit: Path, written: Path, tmp_path: Pat
         network = KitNetwork("unpruned", None, archive.read(files.UNPRUNED_ONNX), 0.001)
     assert names[:3] == ["manifest.json", "measure.py", files.UNPRUNED_ONNX]
     for name in ("one.zip", "two.zip"):
-        write_kit(tmp_path / name, read_schedule(written), [network])
+        write_kit(tmp_path / name, read_schedule(written), [network], (1, 3, 32, 32))
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
     with pytest.raises(InputError, match="is there already"):
-        write_kit(tmp_path / "one.zip", read_schedule(written), [network])
+        write_kit(tmp_path / "one.zip", read_schedule(written), [network], (1, 3, 32, 32))
 
 
 def test_a_kit_of_another_runtime_is_refused(case: Case, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="measures with onnxruntime, this job's latencies are of"):
-        write_kit(tmp_path / "kit.zip", case.schedule(runtime="torch"), [])
+        write_kit(tmp_path / "kit.zip", case.schedule(runtime="torch"), [], (1, 3, 32, 32))
 
 
 def test_a_damaged_network_is_not_measured(

@@ -76,6 +76,10 @@ EVERY_KIND = {
     "max_pool": Operator("max_pool", 8, 8, 9, 9, **POOL),
     "avg_pool": Operator("avg_pool", 8, 8, 9, 9, **POOL),
     "global_avg_pool": Operator("global_avg_pool", 8, 8, 9, 9),
+    "resize": Operator("resize", 8, 8, 9, 9, (18, 13)),
+    "bilinear resize": Operator("resize", 8, 8, 9, 9, (18, 13), variant="bilinear"),
+    "bilinear resize of corners": Operator("resize", 8, 8, 9, 9, (18, 13),
+                                           variant="bilinear_corners"),
     "channel_map": Operator("channel_map", 8, 12, 9, 9, stride=(2, 2)),
     "narrowing channel_map": Operator("channel_map", 8, 5, 9, 9),
     **{f"activation {name}": Operator("activation", 8, 8, 9, 9, activation=name)

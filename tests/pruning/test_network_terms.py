@@ -106,3 +106,18 @@ def test_thinning_keeps_both_ends() -> None:
     assert thinned(range(10), 4) == (0, 3, 6, 9)
     assert thinned([1, 2], 4) == (1, 2)
     assert thinned(range(10), None) == tuple(range(10))
+
+
+def test_what_is_resized_is_priced_by_the_sizes_before_and_after() -> None:
+    class Resized(nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            resize = nn.functional.interpolate
+            near = resize(x, scale_factor=2)
+            smooth = resize(near, size=(5, 7), mode="bilinear", align_corners=False)
+            return {"out": resize(smooth, size=(9, 9), mode="bilinear", align_corners=True)}
+
+    assert operators(Resized(), 1, 4, 6, 8) == [
+        Operator("resize", 4, 4, 6, 8, (12, 16)),
+        Operator("resize", 4, 4, 12, 16, (5, 7), variant="bilinear"),
+        Operator("resize", 4, 4, 5, 7, (9, 9), variant="bilinear_corners"),
+    ]

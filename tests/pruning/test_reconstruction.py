@@ -92,6 +92,7 @@ def test_without_moments_or_with_dead_channels_weights_stay(chain: Chain) -> Non
     space = find_groups(chain, IMAGES[:2], divisor=1)
     state = chain.state_dict()
     dead = {"second.weight": torch.zeros(6, 6)}
-    for moments in ({}, dead):
+    vanishing = {"second.weight": 1e-42 * torch.rand(6, 6)}
+    for moments in ({}, dead, vanishing):
         fitted = reconstruct(state, space, KEPT, moments)
         assert all(torch.equal(fitted[name], state[name]) for name in state)

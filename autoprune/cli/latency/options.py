@@ -26,6 +26,12 @@ class NetworkOptions:
     input_shape: Annotated[
         str | None, typer.Option("--input", help="Shape of one image, as in 3x224x224.")
     ] = None
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task", help="As the search will use it; its part then takes the shape of --input."
+        ),
+    ] = None
     classes: Annotated[int, typer.Option("--classes", help="Outputs of the classifier.")] = 10
     divisor: Annotated[int | None, typer.Option("--divisor", help="As the search will use it.")] = (
         None

@@ -47,8 +47,8 @@ class ProcessExecutor:
             self._recipe = pickle.dumps(recipe)
         except Exception as error:
             raise InputError(
-                f"the model or data cannot be sent to worker processes ({error}): define the model "
-                "in a module, or search with workers=1"
+                f"the model, data or task cannot be sent to worker processes ({error}): define the "
+                "model and the task's functions in a module, or search with workers=1"
             ) from error
         self._context: multiprocessing.context.BaseContext = multiprocessing.get_context(
             start_method
