@@ -44,16 +44,25 @@ from autoprune.jobs.start import Start
 from autoprune.jobs.subject import Subject, load_subject
 from autoprune.pruning.surgery import prune
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec
-from autoprune.trials.records import JobRecord, Lease
+from autoprune.trials.records import JobRecord, Lease, Request
 
 
 def submit(
-    spec: JobSpec, progress: Progress, subject: Subject | None = None
+    spec: JobSpec,
+    progress: Progress,
+    subject: Subject | None = None,
+    *,
+    request: Request | None = None,
+    may_measure: bool = True,
 ) -> tuple[Stores, str, Plan]:
     """Freeze a job and store it; what can be refused is refused before anything is written.
 
     With a table that was measured before, nothing at all is written for a job that is refused;
     without one, what was measured for it stays, for the next job.
+
+    Args:
+        request: of the service that asks for the job; the same one makes no second job.
+        may_measure: otherwise a job that needs a table that is not stored is refused.
     """
     admit(spec)
     origin = Origin.open(spec.from_job, spec.db, spec.artifacts) if spec.from_job else None
@@ -65,6 +74,7 @@ def submit(
         lambda: open_stores(spec.db, spec.artifacts).tables,
         progress,
         stored_tables(spec.db),
+        may_measure=may_measure,
     )
     check_device(spec, tables[primary_of(tables)].table)
     for name, priced in tables.items():
@@ -84,7 +94,7 @@ def submit(
         "weights_artifact": weights,
     }
     what = plan.what()
-    job = stores.trials.create_job(what, hash_of(what), how, environment, base)
+    job = stores.trials.create_job(what, hash_of(what), how, environment, base, request)
     progress(
         "submitted",
         {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import select, update
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from autoprune.errors import InputError, UnknownJobError
-from autoprune.trials import leases
-from autoprune.trials.models import Job, utc_now
-from autoprune.trials.records import JobRecord, JobState, Json, Lease
+from autoprune.errors import InputError, RepeatedRequestError, UnknownJobError
+from autoprune.trials import leases, wishes
+from autoprune.trials.evaluations import insert_on
+from autoprune.trials.models import Job, JobRequest, utc_now
+from autoprune.trials.records import JobRecord, JobState, Json, Lease, Request
 from autoprune.trials.rows import job_record
 from autoprune.trials.store_base import StoreBase
 
@@ -18,9 +20,22 @@ class JobStore(StoreBase):
     """The part of the trial store that creates, finds and leases jobs."""
 
     def create_job(
-        self, what: Json, what_hash: str, how: Json, environment: str, base: Json
+        self,
+        what: Json,
+        what_hash: str,
+        how: Json,
+        environment: str,
+        base: Json,
+        request: Request | None = None,
     ) -> str:
-        """Enter a job, queued and at stage ``search``; returns its id of eight hex digits."""
+        """Enter a job, queued and at stage ``search``; returns its id of eight hex digits.
+
+        Args:
+            request: what asked for it, so that it is entered once.
+
+        Raises:
+            RepeatedRequestError: a request of this key has made a job already; nothing is entered.
+        """
         job = secrets.token_hex(4)
         with self._database.write() as session:
             while session.get(Job, job) is not None:
@@ -41,6 +56,8 @@ class JobStore(StoreBase):
                     created=utc_now(),
                 )
             )
+            if request is not None:
+                _remember(session, request, job)
         return job
 
     def job(self, id: str) -> JobRecord:
@@ -53,14 +70,16 @@ class JobStore(StoreBase):
         prefix = id.lower()
         matches = Job.id.startswith(prefix, autoescape=True)
         with self._database.read() as session:
+            named = session.get(Job, prefix)
+            if named is not None:
+                return job_record(named)
             rows = session.scalars(select(Job).where(matches).order_by(Job.id)).all() if id else []
-            exact = [row for row in rows if row.id == prefix]
             if not rows:
                 raise UnknownJobError(id)
-            if len(rows) > 1 and not exact:
+            if len(rows) > 1:
                 ids = ", ".join(row.id for row in rows)
                 raise InputError(f"{id!r} is the start of several jobs, {ids}: give more of it")
-            return job_record((exact or rows)[0])
+            return job_record(rows[0])
 
     def jobs(self) -> list[JobRecord]:
         """All jobs, oldest first."""
@@ -69,11 +88,19 @@ class JobStore(StoreBase):
             return [job_record(row) for row in rows]
 
     def request_state(self, job: str, desired: JobState) -> None:
-        """Wish that the job's driver pause or end it; the next acquisition drops the wish."""
+        """Pause a job, queue it again, or cancel it.
+
+        At once where nobody holds it; else its driver gets a wish, which the next acquisition
+        drops.
+
+        Args:
+            desired: ``paused``, ``queued`` (to go on) or ``cancelled``.
+
+        Raises:
+            JobStateError: it is in a state that cannot become so.
+        """
         with self._database.write() as session:
-            wish = update(Job).where(Job.id == job).values(desired_state=desired)
-            if session.execute(wish.returning(Job.id)).one_or_none() is None:
-                raise UnknownJobError(job)
+            wishes.wish(session, job, desired)
 
     def desired_state(self, job: str) -> JobState | None:
         """The wish a driver has to follow, None when there is none."""
@@ -124,3 +151,19 @@ class JobStore(StoreBase):
         """Who holds the job now, None when nobody does."""
         with self._database.read() as session:
             return leases.holder(session, job)
+
+
+def _remember(session: Session, request: Request, job: str) -> None:
+    session.flush()
+    row = {
+        "scope": request.scope,
+        "key": request.key,
+        "body_hash": request.body_hash,
+        "job_id": job,
+        "created": utc_now(),
+    }
+    new = insert_on(session, JobRequest, row).on_conflict_do_nothing(
+        index_elements=["scope", "key"]
+    )
+    if session.execute(new.returning(JobRequest.key)).one_or_none() is None:
+        raise RepeatedRequestError(f"a request with the key {request.key!r} has made a job already")

@@ -28,12 +28,14 @@ REVISIONS = sorted(
     script.revision for script in ScriptDirectory(str(migration.SCRIPTS)).walk_revisions()
 )
 
-SECOND = """
+HEAD = REVISIONS[-1]
+LATER = "later"
+NOVELTIES = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{LATER}"
+down_revision = "{HEAD}"
 
 
 def upgrade() -> None:
@@ -46,7 +48,7 @@ def later(tmp_path: Path) -> Path:
     """The migrations of a later autoprune, with one more revision."""
     scripts = tmp_path / "migrations 100%"
     shutil.copytree(migration.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_novelties.py").write_text(SECOND)
+    (scripts / "versions" / "later_novelties.py").write_text(NOVELTIES)
     return scripts
 
 
@@ -103,12 +105,14 @@ def test_an_older_database_is_left_alone_until_it_is_upgraded(
 ) -> None:
     job = new_store(empty_url).create_job({}, "h", {}, "env", {})
     monkeypatch.setattr(migration, "SCRIPTS", later)
-    with pytest.raises(DatabaseError, match=r"revision 0001, .* 0002: .*'autoprune db upgrade'"):
+    with pytest.raises(
+        DatabaseError, match=rf"revision {HEAD}, .* {LATER}: .*'autoprune db upgrade'"
+    ):
         connect(empty_url)
     engine = open_engine(empty_url)
     assert "novelties" not in inspect(engine).get_table_names()
     before = upgrade(engine)
-    assert (before.stored, before.state) == ("0001", "older")
+    assert (before.stored, before.state) == (HEAD, "older")
     assert "novelties" in inspect(engine).get_table_names()
     assert new_store(empty_url).job(job).id == job
 
@@ -120,26 +124,26 @@ def test_a_newer_database_is_refused_and_left_alone(
         tomorrow.setattr(migration, "SCRIPTS", later)
         connect(empty_url)
     refused = (
-        r"is of revision 0002, newer than this autoprune, which writes 0001: install the newer"
+        f"is of revision {LATER}, newer than this autoprune, which writes {HEAD}: install the newer"
     )
     with pytest.raises(DatabaseError, match=refused):
         connect(empty_url)
     with pytest.raises(DatabaseError, match=refused):
         upgrade(open_engine(empty_url))
-    assert revision_state(open_engine(empty_url)).stored == "0002"
+    assert revision_state(open_engine(empty_url)).stored == LATER
 
 
 def test_a_failed_migration_leaves_the_database_as_it_was(
     empty_url: str, later: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(empty_url)
-    broken = later / "versions" / "0002_novelties.py"
-    broken.write_text(SECOND + "    op.execute('SELECT * FROM nowhere')\n")
+    broken = later / "versions" / "later_novelties.py"
+    broken.write_text(NOVELTIES + "    op.execute('SELECT * FROM nowhere')\n")
     monkeypatch.setattr(migration, "SCRIPTS", later)
     engine = open_engine(empty_url)
     with pytest.raises(DatabaseError, match="nowhere"):
         upgrade(engine)
-    assert revision_state(engine).stored == "0001"
+    assert revision_state(engine).stored == HEAD
     assert "novelties" not in inspect(engine).get_table_names()
 
 

@@ -200,9 +200,11 @@ def test_finalists_are_scored_measured_and_replaced_by_slot(
 
 
 def test_a_wish_is_there_until_the_job_is_acquired_again(store: TrialStore, job: str) -> None:
+    lease = store.acquire(job, "driver", 60.0)
     assert store.desired_state(job) is None
     store.request_state(job, "paused")
-    assert store.desired_state(job) == "paused"
+    assert (store.job(job).state, store.desired_state(job)) == ("running", "paused")
+    store.release(lease)
     store.acquire(job, "driver", 60.0)
     assert store.desired_state(job) is None
     for ask in (lambda: store.request_state("nope", "paused"), lambda: store.desired_state("nope")):
