@@ -48,9 +48,10 @@ def make_app(service: Service) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    for part in (health, jobs, submit, wishes, events, exports, tables, names):
+    parts = (health, jobs, submit, wishes, events, exports, tables, names)
+    for part in parts:
         app.include_router(part.router)
-    problems.install(app)
+    problems.install(app, [route for part in parts for route in part.router.routes])
     app.add_middleware(Guard, service=service)
     app.add_middleware(AccessLog)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

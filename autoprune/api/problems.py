@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 
 from autoprune.api.kinds import KINDS
 from autoprune.api.request_fields import REFUSED
@@ -127,16 +128,32 @@ def problem_of(error: Exception) -> Problem:
     return Problem("internal", "this is a mistake of the server; its log says more")
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of an app by a problem."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every error of an app by a problem.
 
-    def handle(_request: Request, error: Exception) -> Response:
-        return problem_response(problem_of(error))
+    Args:
+        routes: all that the app has.
+    """
+
+    def handle(request: Request, error: Exception) -> Response:
+        problem = problem_of(error)
+        if problem.kind == "method-not-allowed":
+            problem.headers = {"Allow": ", ".join(_methods_of(routes, request))}
+        return problem_response(problem)
 
     for kind in (HTTPException, RequestValidationError, AutopruneError):
         app.add_exception_handler(kind, handle)
     for leaf in (LatencyTableError, SearcherError, Exception):
         app.add_exception_handler(leaf, handle)
+
+
+def _methods_of(routes: Sequence[BaseRoute], request: Request) -> list[str]:
+    """Every method that the path has, over all of its routes."""
+    found: set[str] = set()
+    for route in routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)
 
 
 def _no_database(error: DatabaseError) -> Problem:
