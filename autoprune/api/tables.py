@@ -14,7 +14,8 @@ from autoprune.api.pages import page, place_of
 from autoprune.api.problems import Problem
 from autoprune.api.service import Service, service_of
 from autoprune.api.strict_json import StrictRequest, StrictRoute
-from autoprune.jobs.table_files import find_calibrations, keep_table, read_document
+from autoprune.jobs.table_documents import read_document
+from autoprune.jobs.table_files import find_calibrations, keep_table
 from autoprune.jobs.table_summary import about, shown
 from autoprune.trials.records import Json
 from latency_tables.table import Table

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from autoprune.errors import TableError
 from autoprune.jobs.keys import hash_of
-from autoprune.trials.records import Json
 from autoprune.trials.table_store import TableStore
 from latency_tables.build import METHOD
 from latency_tables.calibration import Calibration
-from latency_tables.errors import IncompatibleTablesError, LatencyTableError
+from latency_tables.errors import IncompatibleTablesError
 from latency_tables.merging import carried, check_same_conditions, merge
-from latency_tables.operators import OperatorKind
-from latency_tables.storage import load, parse
+from latency_tables.storage import load
 from latency_tables.table import Entry, Table, TableContext
 
 
@@ -52,49 +48,6 @@ def read_file(path: Path) -> tuple[Table, tuple[Calibration, ...]]:
         TableFileError: it is none, was altered, or is of a newer format.
     """
     return load(path.expanduser())
-
-
-def read_document(values: Json) -> tuple[Table, tuple[Calibration, ...]]:
-    """A table of the content of a table file, with its calibrations, by which jobs can be priced.
-
-    Raises:
-        TableError: it is none, was altered, or says what no measurement can.
-    """
-    try:
-        table, calibrations = parse(values, "what was sent")
-        for entry in table.entries:
-            _check_entry(entry)
-        for calibration in calibrations:
-            _check_calibration(calibration)
-    except LatencyTableError as error:
-        raise TableError(str(error)) from error
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise TableError(f"what was sent is not a complete latency table: {error!r}") from error
-    return table, calibrations
-
-
-def _check_entry(entry: Entry) -> None:
-    """The seal is over any content: whoever makes a file makes its seal."""
-    operator = entry.operator
-    numbers = (entry.sample.median_s, entry.sample.mad_s, *entry.sample.quantiles, entry.cold)
-    if not all(isinstance(each, int | float) and 0 <= each < math.inf for each in numbers):
-        raise TableError(f"{operator.label}: expected latencies in seconds, got {numbers}")
-    if operator.kind not in get_args(OperatorKind) or entry.sample.median_s <= 0:
-        raise TableError(f"{operator.label}: expected a kind of operator and a median over 0 s")
-    sizes = (operator.in_channels, operator.out_channels, operator.height, operator.width)
-    if not all(type(each) is int and 0 < each < 2**31 for each in sizes):
-        raise TableError(f"an operator of kind {operator.kind}: expected whole sizes, got {sizes}")
-
-
-def _check_calibration(calibration: Calibration) -> None:
-    errors = (*vars(calibration.law).values(), calibration.mape, calibration.bias)
-    errors = (*errors, calibration.worst, calibration.spearman, calibration.repeat_noise)
-    numbers = [*errors, *(value for run in calibration.runs for value in vars(run).values())]
-    is_number = [isinstance(each, int | float) and not math.isnan(each) for each in numbers]
-    if not (all(is_number) and calibration.runs and 0 <= calibration.margin < 1):
-        raise TableError(f"calibration {calibration.hash[:12]}: expected runs, errors and a margin")
-    if not all(0 < run.measured_s < math.inf for run in calibration.runs):
-        raise TableError(f"calibration {calibration.hash[:12]}: expected latencies in seconds")
 
 
 def find_calibrations(hash: str, tables: TableStore) -> list[Calibration]:
