@@ -21,18 +21,17 @@ from autoprune.trials.records import Event
 KEEP_ALIVE_S = 15.0
 router = APIRouter(tags=["jobs"])
 
-_EXAMPLE = """retry: 2000
-
-id: 1
-event: told
-data: {"at":"2026-11-25T20:00:00.000000+00:00","trial":0}
-
-: keep-alive
-
-event: end
-data: {"state":"finished"}
-
-"""
+_EXAMPLE = {
+    "id": "1",
+    "event": "told",
+    "data": '{"at":"2026-11-25T20:00:00.000000+00:00","trial":0}',
+}
+_EVENT = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+    "required": ["event", "data"],
+}
 
 
 @router.get(
@@ -44,7 +43,7 @@ data: {"state":"finished"}
         200: {
             "description": "A stream of events. The id of an event is its sequence number in the "
             "job; `end` comes once, without an id, when the job has ended.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+            "content": {"text/event-stream": {"schema": _EVENT, "example": _EXAMPLE}},
         },
         **problems("event-unknown", "job-unknown", "request-invalid"),
     },
