@@ -16,6 +16,7 @@
     * BudgetInfeasibleError      exit code 3: no schedule meets the budget; says the floor
     * ReplayMismatchError        a searcher no longer proposes what history says; names the trial
     * LeaseLostError             another driver took the job over; nothing was written
+    * JobStoppedError            exit code 130: somebody asked to pause or cancel the job
     * StorageError               the disk is full or the artifact folder cannot be written
     * VerificationError          an exported bundle is not what it says
 """
@@ -102,6 +103,18 @@ class ReplayMismatchError(AutopruneError):
 
 class LeaseLostError(AutopruneError):
     """Another driver holds the job."""
+
+
+class JobStoppedError(AutopruneError):
+    """Somebody asked for the job to be paused or cancelled."""
+
+    exit_code = 130
+
+    def __init__(self, job: str, state: str) -> None:
+        super().__init__(
+            f"job {job} was asked to stop and is {state}; what was scored is kept. Go on with "
+            f"'autoprune resume {job}'"
+        )
 
 
 class StorageError(AutopruneError):

@@ -105,6 +105,9 @@ class MetricSpec(_Strict):
         return METRICS[self.name]
 
 
+_MOST_URGENT = 1_000_000
+
+
 class JobSpec(_Strict):
     """One search job.
 
@@ -120,6 +123,7 @@ class JobSpec(_Strict):
         finetune_epochs: of the chosen network, at the end.
         keep_dominated: search also the widths that a wider one of their group is as fast as.
         train_threads: threads of one training process; scores are exact for a fixed number.
+        priority: of a job in the queue; workers take higher ones first.
     """
 
     model: str = DEFAULT_MODEL
@@ -159,6 +163,7 @@ class JobSpec(_Strict):
     artifacts: Annotated[str | None, BeforeValidator(_absolute)] = None
     out: Annotated[str | None, BeforeValidator(_absolute)] = None
     unmeasured: bool = False
+    priority: int = Field(0, ge=-_MOST_URGENT, le=_MOST_URGENT)
 
     @property
     def bounds(self) -> tuple[Bound, ...]:

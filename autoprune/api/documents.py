@@ -48,6 +48,7 @@ class JobLine(Document):
     state: State
     stage: str = Field(examples=["search"])
     created: str
+    priority: int | None = Field(description="Workers take higher ones first; null: not theirs.")
     searcher: str
     trials: int = Field(description="As many as the job may run.")
     budget: list[str] = Field(examples=[["50%"]])
@@ -111,8 +112,9 @@ class Job(Document):
     best: Best | None
     final: Object | None
     error: str | None
-    wish: State | None = Field(description="What the job's driver was asked to do next.")
+    desired_state: State | None = Field(description="What the job's driver was asked to do next.")
     created: str
+    priority: int | None
     model: str | None
     data: str | None
     savings: list[Object] | None = Field(
@@ -194,7 +196,9 @@ class Changed(Document):
 
     job: str
     state: State
-    wish: State | None = Field(description="What its driver is about to do; null: done already.")
+    desired_state: State | None = Field(
+        description="What its driver is about to do; null: done already."
+    )
 
 
 class TableLine(Document):

@@ -62,8 +62,13 @@ def job(request: Request, job: JobId) -> Response:
     service = service_of(request)
     position = service.trials.position(job)
     shown = service.memory.answer("job", job, position, lambda: _shown(service, job))
-    has_bundle = service.trials.job(job).results.get("bundle_archive") is not None
-    return answer({**shown, "wish": position.desired, "has_bundle": has_bundle})
+    record = service.trials.job(job)
+    now = {
+        "desired_state": position.desired,
+        "priority": record.priority,
+        "has_bundle": record.results.get("bundle_archive") is not None,
+    }
+    return answer({**shown, **now})
 
 
 @router.get(
@@ -168,6 +173,7 @@ def _line(service: Service, job: JobListed) -> Json:
         "state": job.state,
         "stage": job.stage,
         "created": job.created,
+        "priority": job.priority,
         "searcher": job.searcher,
         "trials": job.trials,
         "budget": list(job.budget),

@@ -29,6 +29,7 @@ class Service:
 
     Args:
         submit: stores a job, which takes seconds; measures nothing.
+        requeue: leaves a job that stands still to workers.
         most_queued: jobs that may wait for a worker.
         always_tokens: a token is needed also while none exists.
         memory: of what was said of jobs.
@@ -42,6 +43,7 @@ class Service:
     tokens: TokenStore
     catalog: Catalog
     submit: Submit
+    requeue: Callable[[str], None]
     submissions: Submissions
     events: EventHub
     most_queued: int

@@ -9,12 +9,14 @@ from types import FrameType
 import typer
 
 from autoprune.cli import (
+    cancel,
     check,
     compare,
     db,
     export,
     jobs,
     latency,
+    pause,
     resume,
     search,
     serve,
@@ -22,6 +24,7 @@ from autoprune.cli import (
     token,
     trials,
     verify,
+    worker,
 )
 from autoprune.cli.output import say
 from autoprune.errors import AutopruneError
@@ -37,6 +40,9 @@ app = typer.Typer(
 app.command("check")(check.check)
 app.command("search")(search.search)
 app.command("resume")(resume.resume)
+app.command("pause")(pause.pause)
+app.command("cancel")(cancel.cancel)
+app.command("worker")(worker.worker)
 app.command("jobs")(jobs.jobs)
 app.command("show")(show.show)
 app.command("trials")(trials.trials)

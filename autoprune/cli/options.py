@@ -24,6 +24,7 @@ Artifacts = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Machine output on stdout.")]
 Out = Annotated[str | None, typer.Option("--out", help="Folder to write the bundle to.")]
 Job = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, or its beginning.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Processes that score trials.")]
 DEFAULT_DB = "autoprune.db"
 CRITERION_HELP = (
     "What ranks the channels of a group: l2 (default), l1, mean, mean_abs, sum, sum_abs, "

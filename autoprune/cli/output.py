@@ -39,6 +39,15 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     results.print(table)
 
 
+def print_queued(job: str, as_json: bool) -> None:
+    """A job that was left to the workers: its id on stdout."""
+    if as_json:
+        print_json({"job": job, "state": "queued"})
+    else:
+        say(f"job {job} waits for a worker ('autoprune worker')")
+        print(job)
+
+
 def milliseconds(seconds: float | None) -> str:
     """A latency for people."""
     return "-" if seconds is None else f"{seconds * 1e3:.3f} ms"

@@ -8,7 +8,9 @@ import typer
 
 from autoprune import composition
 from autoprune.cli.options import DEFAULT_DB, Artifacts, AsJson, Db, Job, Out
+from autoprune.cli.output import print_queued, say
 from autoprune.cli.progress import shown_progress
+from autoprune.cli.remote import RemoteServer, Server
 from autoprune.cli.search import bundle_folder, finish, report
 from autoprune.export.bundle import check_free
 from autoprune.jobs.packaging import holds_bundle_of
@@ -39,9 +41,17 @@ def resume(
         typer.Option("--unmeasured", help="Export as predicted: the device is elsewhere."),
     ] = None,
     out: Out = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Leave the job to a worker: prints its id and ends.")
+    ] = False,
+    priority: Annotated[
+        int | None,
+        typer.Option("--priority", help="With --queue: workers take higher ones first."),
+    ] = None,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a job that was stopped or killed; a finished one gets no new trial."""
+    """Go on with a job that was stopped, cancelled or killed; a finished one gets no new trial."""
     given: dict[str, Any] = {
         "db": db,
         "artifacts": artifacts,
@@ -52,9 +62,19 @@ def resume(
         "finetune_learning_rate": finetune_learning_rate,
         "unmeasured": unmeasured,
         "out": out,
+        "priority": priority,
     }
     overrides = {key: value for key, value in given.items() if value is not None}
+    if server is not None:
+        print_queued(RemoteServer.at(server).change(job, "resume")["job"], as_json)
+        return
     stores, record = composition.open_job(db, job, artifacts)
+    if queue:
+        composition.leave_to_workers(stores, record, overrides)
+        print_queued(record.id, as_json)
+        return
+    if record.state == "cancelled":
+        say(f"job {record.id} was cancelled; it goes on where it was stopped")
     trials = stores.trials.trials(record.id)
     told = sum(trial.state == "told" and trial.purpose != "probe" for trial in trials)
     with shown_progress(record.what["trials"], told) as progress:

@@ -2,7 +2,7 @@
 
 from autoprune.composition.answers import take_answers
 from autoprune.composition.checking import check
-from autoprune.composition.jobs import bench_for, reopen, run, submit
+from autoprune.composition.jobs import leave_to_workers, reopen, submit
 from autoprune.composition.latency import (
     bare_subject,
     check_table,
@@ -12,11 +12,14 @@ from autoprune.composition.latency import (
     remove_database,
 )
 from autoprune.composition.origin import Origin, inherited
+from autoprune.composition.running import bench_for, run
 from autoprune.composition.stores import Stores, open_job, open_stores, records_of
+from autoprune.composition.working import WorkerOptions, make_worker
 
 __all__ = [
     "Origin",
     "Stores",
+    "WorkerOptions",
     "bare_subject",
     "bench_for",
     "check",
@@ -24,6 +27,8 @@ __all__ = [
     "draw_network",
     "import_table",
     "inherited",
+    "leave_to_workers",
+    "make_worker",
     "measure",
     "open_job",
     "open_stores",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autoprune.composition.jobs import later_stages, make_context, make_executor
+from autoprune.composition.running import later_stages, make_context, make_executor
 from autoprune.composition.stores import Stores
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.export.answers import read_answers

@@ -1,50 +1,29 @@
-"""Submitting, reopening and running jobs."""
+"""Submitting and reopening jobs."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-import torch
-
-from autoprune.budget import latency_key
 from autoprune.composition.origin import Origin, rebuild_plan
 from autoprune.composition.stores import Stores, open_stores
 from autoprune.composition.unpruned import check_subject, describe_base
-from autoprune.errors import (
-    AutopruneError,
-    EnvironmentMismatchError,
-    InputError,
-    LeaseLostError,
-    StorageError,
-)
+from autoprune.errors import EnvironmentMismatchError, InputError
 from autoprune.evaluation.checkpoint import pack, unpack
-from autoprune.evaluation.environment import environment_fingerprint, set_training_threads
-from autoprune.evaluation.ranking import Rankings
-from autoprune.evaluation.recipe import EvaluatorRecipe
-from autoprune.evaluation.training import TrainingPlan
+from autoprune.evaluation.environment import environment_fingerprint
 from autoprune.jobs.admission import admit, stored_tables
-from autoprune.jobs.context import Progress, SearchContext
+from autoprune.jobs.context import Progress
 from autoprune.jobs.devices import check_device, keep_all, obtain_all, primary_of
-from autoprune.jobs.executors.inline import InlineExecutor
-from autoprune.jobs.executors.port import Executor
-from autoprune.jobs.executors.processes import ProcessExecutor
-from autoprune.jobs.executors.ray_actors import RayExecutor
-from autoprune.jobs.finetuning import WinnerFinetuner
+from autoprune.jobs.inheriting import stored_fields
 from autoprune.jobs.keys import hash_of
-from autoprune.jobs.learning import FinalistLearner
-from autoprune.jobs.lease import acquire, heartbeat
-from autoprune.jobs.measuring import Bench
+from autoprune.jobs.lease import owner_is_gone
 from autoprune.jobs.narrowing import narrowed
 from autoprune.jobs.planning import Plan, make_plan
-from autoprune.jobs.runner import LaterStages, run_job
 from autoprune.jobs.start import Start
 from autoprune.jobs.subject import Subject, load_subject
-from autoprune.pruning.surgery import prune
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec
-from autoprune.trials.records import JobRecord, Lease, Request
+from autoprune.trials.records import JobRecord, Request
 
 
 def submit(
@@ -52,6 +31,7 @@ def submit(
     progress: Progress,
     subject: Subject | None = None,
     *,
+    for_workers: bool = False,
     request: Request | None = None,
     may_measure: bool = True,
 ) -> tuple[Stores, str, Plan]:
@@ -61,6 +41,7 @@ def submit(
     without one, what was measured for it stays, for the next job.
 
     Args:
+        for_workers: whether workers may take it, by the spec's priority.
         request: of the service that asks for the job; the same one makes no second job.
         may_measure: otherwise a job that needs a table that is not stored is refused.
     """
@@ -94,7 +75,10 @@ def submit(
         "weights_artifact": weights,
     }
     what = plan.what()
-    job = stores.trials.create_job(what, hash_of(what), how, environment, base, request)
+    priority = spec.priority if for_workers else None
+    job = stores.trials.create_job(
+        what, hash_of(what), how, environment, base, priority=priority, request=request
+    )
     progress(
         "submitted",
         {
@@ -123,10 +107,7 @@ def reopen(
     _check_environment(job, spec, accept_environment)
     if subject is None:
         if IN_MEMORY in (spec.model, spec.data):
-            raise InputError(
-                f"job {job.id} was started from Python with a model or data in memory: resume it "
-                "with autoprune.search(..., resume=JOB) and the same objects"
-            )
+            raise _in_memory(job)
         base = stores.trials.get_artifact(job.how["weights_artifact"])
         subject = load_subject(spec, progress, state=unpack(base)[0])
     plan = rebuild_plan(job, spec, subject, stores)
@@ -141,124 +122,27 @@ def reopen(
     return plan
 
 
-def run(
-    stores: Stores, job_id: str, plan: Plan, progress: Progress, accept_environment: bool = False
-) -> None:
-    """Drive a job to its end; a finished one is left alone."""
-    job = stores.trials.job(job_id)
-    if job.state == "finished":
-        return
-    spec = plan.spec
-    if "chosen" not in job.results:
-        check_device(spec, plan.priced.table)
-    set_training_threads(spec.train_threads)
-    foreign = accept_environment and environment_fingerprint(spec.train_threads) != job.environment
-    executor = make_executor(plan, None if foreign or job.timing_dependent else job.environment)
-    lease = acquire(stores.trials, job_id)
-    try:
-        with heartbeat(stores.trials, lease):
-            stores.trials.commit(lease, timing_dependent=foreign)
-            context = make_context(stores, lease, plan, executor, progress)
-            run_job(context, later_stages(stores, plan))
-    except KeyboardInterrupt:
-        stores.trials.commit(lease, state="paused")
-        raise
-    except (LeaseLostError, StorageError):
-        raise  # nothing can be written any more
-    except AutopruneError as error:
-        stores.trials.commit(lease, state="failed", error=str(error))
-        raise
-    finally:
-        executor.close()
-        stores.trials.release(lease)
-
-
-def make_context(
-    stores: Stores, lease: Lease, plan: Plan, executor: Executor, progress: Progress
-) -> SearchContext:
-    """What the driver of a job holds."""
-    job = stores.trials.job(lease.job)
-    return SearchContext(
-        store=stores.trials,
-        job=job,
-        lease=lease,
-        groups=tuple(group.name for group in plan.subject.space.groups),
-        problem=plan.problem,
-        rung=plan.rung,
-        make_searcher=plan.searcher,
-        lookahead=plan.spec.lookahead,
-        predict=plan.predict,
-        explain=plan.explain,
-        executor=executor,
-        fidelity=plan.fidelity,
-        race=plan.race,
-        probe=plan.probe,
-        metric=plan.metric,
-        scope=plan.scope(job.environment),
-        progress=progress,
-    )
-
-
-def make_executor(plan: Plan, environment: str | None) -> Executor:
-    """The executor that the spec asks for; its workers start with the first evaluation.
+def leave_to_workers(stores: Stores, job: JobRecord, overrides: Mapping[str, Any]) -> None:
+    """Queue a stored job that stands still; workers go on with it as changed here.
 
     Args:
-        environment: what every worker's fingerprint must be; None accepts any.
+        overrides: fields of its spec that decide nothing of the search.
+
+    Raises:
+        InputError: it is driven now, is finished, or lives on objects in memory.
     """
-    spec, subject = plan.spec, plan.subject
-    recipe = EvaluatorRecipe(
-        model=subject.model if spec.model == IN_MEMORY else spec.model,
-        classes=len(subject.data.classes),
-        input_shape=subject.data.input_shape,
-        weights=pack(subject.model.state_dict(), None),
-        space=subject.space,
-        data=subject.data if spec.data == IN_MEMORY else spec.data,
-        criterion=spec.criterion,
-        metric=plan.metric,
-        seed=spec.seed,
-        threads=spec.train_threads,
-        environment=environment,
-    )
-    workers = spec.workers or os.cpu_count() or 1
-    if spec.executor == "ray":
-        return RayExecutor(recipe, workers, address=spec.address, threads=spec.train_threads)
-    return InlineExecutor(recipe) if workers == 1 else ProcessExecutor(recipe, workers)
+    changed = {key: value for key, value in overrides.items() if key not in ("db", "artifacts")}
+    spec = make_spec({**stored_fields(job), **changed})
+    if IN_MEMORY in (spec.model, spec.data):
+        raise _in_memory(job)
+    how = {**job.how, "spec": spec.model_dump(mode="json")}
+    stores.trials.queue_job(job.id, spec.priority, how, owner_is_gone)
 
 
-def later_stages(stores: Stores, plan: Plan) -> LaterStages:
-    """Measuring, the final finetune, and what is learned."""
-    spec, subject = plan.spec, plan.subject
-    finetuner = WinnerFinetuner(
-        subject,
-        TrainingPlan(
-            epochs=spec.finetune_epochs,
-            batch_size=spec.fidelity.batch_size,
-            learning_rate=spec.finetune_learning_rate,
-        ),
-        spec.seed,
-    )
-    learner = FinalistLearner(plan.cost, plan.priced.calibration, stores.tables)
-    return LaterStages(None if spec.unmeasured else lambda: bench_for(plan), finetuner, learner)
-
-
-def bench_for(plan: Plan) -> Bench:
-    """What measures this job's finalists."""
-    subject, context = plan.subject, plan.priced.table.context
-    spec = plan.spec
-    rankings = Rankings(subject.model, subject.space, subject.data, spec.criterion, spec.seed)
-
-    def build(widths: tuple[int, ...]) -> torch.nn.Module:
-        kept = rankings.base().choose(subject.space.named(widths))
-        return prune(subject.model, subject.space, kept)
-
-    return Bench(
-        runtime=context.runtime,
-        threads=context.threads,
-        unpruned=subject.model,
-        example_input=subject.example_input,
-        build=build,
-        base_s=plan.priced.base_s,
-        limit_s=plan.limits.get(latency_key(plan.primary)),
+def _in_memory(job: JobRecord) -> InputError:
+    return InputError(
+        f"job {job.id} was started from Python with a model or data in memory: resume it "
+        "with autoprune.search(..., resume=JOB) and the same objects"
     )
 
 

@@ -12,7 +12,8 @@ from autoprune.api.catalog import Catalog
 from autoprune.api.event_hub import EventHub
 from autoprune.api.service import Service, Submit
 from autoprune.api.submissions import Submissions
-from autoprune.composition.jobs import submit
+from autoprune.composition.jobs import leave_to_workers, submit
+from autoprune.composition.stores import Stores
 from autoprune.errors import DatabaseError, InputError
 from autoprune.jobs.context import silent
 from autoprune.jobs.table_files import unknown_table
@@ -73,6 +74,7 @@ def build_server(options: ServerOptions) -> FastAPI:
             tokens=tokens,
             catalog=catalog,
             submit=_submitter(options.db, str(folder.absolute()), tables),
+            requeue=lambda job: leave_to_workers(Stores(trials, tables), trials.job(job), {}),
             submissions=Submissions(WAITING),
             events=EventHub(trials),
             most_queued=options.most_queued,
@@ -126,7 +128,7 @@ def _submitter(db: str, artifacts: str, tables: TableStore) -> Submit:
         named = _by_whole_hash(values, tables)
         spec = make_spec({**named, "db": db, "artifacts": artifacts})
         check_stored(spec, tables)
-        _, job, _ = submit(spec, silent, request=request, may_measure=False)
+        _, job, _ = submit(spec, silent, for_workers=True, request=request, may_measure=False)
         return job
 
     return submit_job

@@ -40,6 +40,6 @@ def open_job(db: str, job: str, artifacts: str | None = None) -> tuple[Stores, J
     return stores, record
 
 
-def records_of(db: str) -> TrialStore:
-    """The jobs and trials of a database, for reading them alone: artifacts cannot be reached."""
-    return TrialStore(connect(db, create=False), ArtifactFolder(Path(os.devnull)))
+def records_of(db: str, *, create: bool = False) -> TrialStore:
+    """The jobs and trials of a database alone: artifacts cannot be reached."""
+    return TrialStore(connect(db, create=create), ArtifactFolder(Path(os.devnull)))

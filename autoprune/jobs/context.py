@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autoprune.errors import JobStoppedError
 from autoprune.evaluation.contract import Fidelity, Metric, Probe
 from autoprune.jobs.executors.port import Executor
 from autoprune.jobs.keys import evaluation_key
-from autoprune.trials.records import JobRecord, Json, Lease
+from autoprune.trials.records import JobRecord, JobState, Json, Lease
 from autoprune.trials.store import TrialStore
 from searchers.base import Searcher
 from searchers.contract import Load, Problem, Purpose
@@ -63,6 +64,18 @@ class SearchContext:
     def fidelity_of(self, purpose: Purpose) -> Fidelity | Probe:
         """How thoroughly a suggestion of this purpose is scored."""
         return self.probe if purpose == "probe" else self.fidelity
+
+    def heed(self, wish: JobState | None) -> None:
+        """Stop where somebody asked for it; what was committed is where a resume goes on.
+
+        Args:
+            wish: what the last write brought back.
+
+        Raises:
+            JobStoppedError: the job is to be paused or cancelled.
+        """
+        if wish is not None:
+            raise JobStoppedError(self.job.id, wish)
 
     def key(
         self, widths: Sequence[int], fidelity: Fidelity | Probe, start: str | None = None

@@ -98,10 +98,11 @@ class WinnerFinetuner:
                 return
             saved = store.put_artifact(checkpoint, "finetune checkpoint")
             at = {"epoch": epoch, "checkpoint": saved, "plan": plan}
-            store.commit(lease, results={"finetune": at})
+            wish = store.commit(lease, results={"finetune": at})
             if previous is not None and previous != saved:
                 store.delete_artifact(previous)
             previous = saved
+            context.heed(wish)
 
         return train(
             network, self.subject.data, self.plan, seed=self.seed, resume=resume, on_epoch=on_epoch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autoprune.trials.records import JobRecord, Json
 
-_NOT_INHERITED = {"db", "out", "runtime", "threads", "table", "calibration"}
+_NOT_INHERITED = {"db", "out", "runtime", "threads", "table", "calibration", "priority"}
 """Where the new job goes, and what is said of tables: they are named by hash instead."""
 _OF_THE_SEARCHER = {"searcher_options", "warm_start"}
 

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from autoprune.errors import AutopruneError, LeaseLostError
-from autoprune.trials.records import Lease
+from autoprune.trials import heartbeat as beating
+from autoprune.trials.records import JobRecord, Lease
 from autoprune.trials.store import TrialStore
 
 LEASE_S = 60.0
+_ENDING_S, _AGAIN_S = 2.0, 1.0
+"""How long the heartbeat may take to end, and when one that was killed is started again."""
 
 
 def owner_name() -> str:
     """Host, process and its start: enough to see later whether the owner still lives here."""
     pid = os.getpid()
-    return f"{socket.gethostname()}/{pid}/{_started(pid)}/{uuid.uuid4().hex[:6]}"
+    return f"{_host()}/{pid}/{_started(pid)}/{uuid.uuid4().hex[:6]}"
 
 
 def owner_is_gone(owner: str) -> bool:
     """Whether an owner was a process of this host that has ended; False when it cannot be told."""
     parts = owner.split("/")
-    if len(parts) != 4 or parts[0] != socket.gethostname() or not parts[1].isdigit():
+    if len(parts) != 4 or parts[0] != _host() or not parts[1].isdigit():
         return False
     return _started(int(parts[1])) != parts[2]
+
+
+def _host() -> str:
+    """Where process ids mean the same: containers may share a host's name, and not its ids."""
+    try:
+        namespace = f":{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        namespace = ""
+    return socket.gethostname() + namespace
 
 
 def _started(pid: int) -> str:
@@ -47,24 +61,76 @@ def acquire(store: TrialStore, job: str) -> Lease:
     return store.acquire(job, owner_name(), LEASE_S, steal_from=gone)
 
 
+def claim_next(store: TrialStore, suits: Callable[[JobRecord], bool]) -> Lease | None:
+    """Take the first job that waits for a worker and suits this one; None when there is none."""
+    for job in store.waiting_jobs(owner_is_gone):
+        if suits(store.job(job)):
+            lease = store.claim(job, owner_name(), LEASE_S, owner_is_gone)
+            if lease is not None:
+                return lease
+    return None
+
+
 @contextmanager
 def heartbeat(store: TrialStore, lease: Lease) -> Iterator[None]:
-    """Renew the lease from a thread of its own until the block ends."""
-    stop = threading.Event()
+    """Renew the lease from a process of its own until the block ends, or this process does.
 
-    def beat() -> None:
-        while not stop.wait(LEASE_S / 4):
-            try:
-                store.renew(lease, LEASE_S)
-            except LeaseLostError:
-                return  # the next commit says so, and writes nothing
-            except AutopruneError:
-                continue  # the database may be back at the next beat
-
-    thread = threading.Thread(target=beat, name="lease", daemon=True)
-    thread.start()
+    The driver is not told when the lease is lost: its next write says so, and writes nothing.
+    """
+    order = {
+        **store.address(),
+        "job": lease.job,
+        "epoch": lease.epoch,
+        "owner": lease.owner,
+        "ttl_s": LEASE_S,
+        "every_s": LEASE_S / 4,
+    }
+    keeper = _Keeper(json.dumps(order).encode() + b"\n")
     try:
         yield
     finally:
-        stop.set()
-        thread.join()
+        keeper.end()
+
+
+class _Keeper:
+    """The heartbeat's process, started again should it be killed."""
+
+    def __init__(self, order: bytes) -> None:
+        self._order = order
+        self._ending = threading.Event()
+        self._lock = threading.Lock()  # who starts one, and who ends the last
+        self._process = self._start()
+        self._watch = threading.Thread(target=self._keep, name="heartbeat", daemon=True)
+        self._watch.start()
+
+    def end(self) -> None:
+        """Close its input, which ends it."""
+        with self._lock:
+            self._ending.set()
+        with suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        try:
+            self._process.wait(_ENDING_S)
+        except subprocess.TimeoutExpired:  # it waits for the database
+            self._process.kill()
+        self._watch.join()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # -P: the folder of that file holds modules whose names are other packages' too.
+        process = subprocess.Popen(
+            [sys.executable, "-P", beating.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal is for the driver
+        )
+        with suppress(BrokenPipeError):
+            process.stdin.write(self._order)  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
+        return process
+
+    def _keep(self) -> None:
+        while self._process.wait() != beating.LOST and not self._ending.wait(_AGAIN_S):
+            with self._lock:
+                if not self._ending.is_set():
+                    self._process = self._start()

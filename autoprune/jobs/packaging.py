@@ -12,6 +12,7 @@ from autoprune.budget import latency_key
 from autoprune.errors import InputError
 from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.rebuild import rebuild
+from autoprune.export.archive import archive_of
 from autoprune.export.bundle import is_bundle, write_bundle
 from autoprune.export.figures import TrialRow
 from autoprune.export.files import read_schedule
@@ -71,8 +72,25 @@ def export_job(
     store: TrialStore, job_id: str, plan: Plan, out: Path, *, overwrite: bool = False
 ) -> Schedule:
     """Write the bundle of a finished job; returns what its schedule.json says."""
+    check_finished(store.job(job_id))
+    return _write(store, job_id, plan, out, overwrite=overwrite)
+
+
+def package_job(store: TrialStore, job_id: str, plan: Plan, out: Path) -> Json:
+    """Write the bundle of a job in its last step, and keep it whole as one artifact.
+
+    Returns:
+        Results of the job: ``bundle_archive``, the sha256 of a zip archive with the bundle's files.
+
+    Raises:
+        InputError: the folder holds something else than this job's bundle.
+    """
+    _write(store, job_id, plan, out, overwrite=holds_bundle_of(out, job_id))
+    return {"bundle_archive": store.put_artifact(archive_of(out), "bundle")}
+
+
+def _write(store: TrialStore, job_id: str, plan: Plan, out: Path, *, overwrite: bool) -> Schedule:
     job = store.job(job_id)
-    check_finished(job)
     schedule = schedule_of(store, job, plan)
     write_bundle(
         out,

@@ -191,7 +191,7 @@ def _score(
     while waiting:
         for ticket, result in evaluations.next():
             finalist = replace(waiting.pop(ticket), result=result)
-            context.store.finish_finalist(context.lease, finalist.slot, result)
+            wish = context.store.finish_finalist(context.lease, finalist.slot, result)
             done[finalist.slot] = finalist
             context.progress(
                 "finalist",
@@ -203,6 +203,7 @@ def _score(
                     "of": len(finalists),
                 },
             )
+            context.heed(wish)
     return [done[finalist.slot] for finalist in finalists]
 
 

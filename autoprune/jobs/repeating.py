@@ -18,7 +18,10 @@ _OPTIONS = {
     "finetune_learning_rate", "train_threads", "db",
 }  # fmt: skip
 """Fields with an option of their own; the others are given with --set."""
-_HOW = {"table", "calibration", "workers", "executor", "address", "artifacts", "out", "unmeasured"}
+_HOW = {
+    "table", "calibration", "workers", "executor", "address", "artifacts", "out", "unmeasured",
+    "priority",
+}  # fmt: skip
 """Fields that change no digest, and the table and its calibration, which are named by hash."""
 
 

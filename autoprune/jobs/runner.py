@@ -43,11 +43,13 @@ class LaterStages:
     Args:
         bench: None when the device is not at hand: the export is marked ``predicted``.
         learner: None where measurements are of no use to a later job.
+        packager: what a job is not finished without; gives the results to keep of it.
     """
 
     bench: Callable[[], Bench] | None
     finetuner: Finetuner
     learner: Learner | None = None
+    packager: Callable[[], Json] | None = None
 
 
 def run_search_and_race(context: SearchContext) -> list[FinalistRecord]:
@@ -81,8 +83,10 @@ def run_job(context: SearchContext, stages: LaterStages) -> None:
         context.progress("stage", {"stage": "finetune"})
         chosen = _finalist(context, results["chosen"]["slot"])
         final = stages.finetuner.run(context, chosen)
-        _enter(context, "done", {"final": final}, finished=True)
-        stages.finetuner.clean_up(context)
+        _enter(context, "done", {"final": final})
+    packed = stages.packager() if stages.packager else None
+    context.store.commit(context.lease, state="finished", results=packed)
+    stages.finetuner.clean_up(context)
 
 
 def _choose(context: SearchContext, stages: LaterStages, ranking: list[FinalistRecord]) -> Json:
@@ -104,13 +108,8 @@ def _finalist(context: SearchContext, slot: int) -> FinalistRecord:
     return next(f for f in context.store.finalists(context.job.id) if f.slot == slot)
 
 
-def _enter(
-    context: SearchContext, stage: str, results: Json | None = None, *, finished: bool = False
-) -> None:
-    context.store.commit(
-        context.lease,
-        events=[("stage", {"stage": stage})],
-        stage=stage,
-        state="finished" if finished else None,
-        results=results,
+def _enter(context: SearchContext, stage: str, results: Json | None = None) -> None:
+    wish = context.store.commit(
+        context.lease, events=[("stage", {"stage": stage})], stage=stage, results=results
     )
+    context.heed(wish)

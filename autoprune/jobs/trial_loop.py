@@ -91,13 +91,14 @@ class TrialLoop:
             )
             for t in fresh
         )
-        self._context.store.commit(
+        wish = self._context.store.commit(
             self._context.lease,
             told=() if told is None else (told,),
             asked=fresh,
             checkpoint=self._checkpoint_if_due(),
             events=[("told", {"trial": told})] if told is not None else [],
         )
+        self._context.heed(wish)
         self._forget_weights()
         for trial in fresh:
             self._begin(self._records[trial.index])

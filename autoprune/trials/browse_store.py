@@ -30,6 +30,7 @@ class BrowseStore(StoreBase):
             Job.state,
             Job.stage,
             Job.created,
+            Job.priority,
             Job.what["searcher"].as_string().label("searcher"),
             Job.what["trials"].as_integer().label("trials"),
             Job.how["budget"].label("budget"),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from autoprune.errors import AutopruneError
 from autoprune.trials import evaluations, leases
 from autoprune.trials.models import Finalist
-from autoprune.trials.records import FinalistRecord, Json, Lease, TrialResult
+from autoprune.trials.records import FinalistRecord, JobState, Json, Lease, TrialResult
 from autoprune.trials.rows import finalist_record, finalist_row, result_values
 from autoprune.trials.store_base import StoreBase
 
@@ -36,14 +36,19 @@ class FinalistStore(StoreBase):
         with self._database.read() as session:
             return [finalist_record(row) for row in session.scalars(rows)]
 
-    def finish_finalist(self, lease: Lease, slot: int, result: TrialResult) -> None:
-        """Store a finalist's score, also for reuse."""
+    def finish_finalist(self, lease: Lease, slot: int, result: TrialResult) -> JobState | None:
+        """Store a finalist's score, also for reuse.
+
+        Returns:
+            What the driver is asked to make of the job, None when it may go on.
+        """
         with self._database.write() as session:
-            leases.hold(session, lease)
+            wish = leases.hold(session, lease)
             row = _finalist(session, lease.job, slot)
             for column, value in result_values(result).items():
                 setattr(row, column, value)
             evaluations.record_for(session, lease.job, {row.evaluation_key: result})
+        return wish
 
     def measure_finalist(self, lease: Lease, slot: int, measured: Json) -> None:
         """Store what measuring the whole network gave; replaces what was measured before."""

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from autoprune.errors import InputError, RepeatedRequestError, UnknownJobError
-from autoprune.trials import leases, wishes
+from autoprune.trials import leases
 from autoprune.trials.evaluations import insert_on
 from autoprune.trials.models import Job, JobRequest, utc_now
 from autoprune.trials.records import JobRecord, JobState, Json, Lease, Request
@@ -26,11 +26,15 @@ class JobStore(StoreBase):
         how: Json,
         environment: str,
         base: Json,
+        *,
+        priority: int | None = None,
         request: Request | None = None,
     ) -> str:
         """Enter a job, queued and at stage ``search``; returns its id of eight hex digits.
 
         Args:
+            priority: makes it a job for workers, who take higher ones first; None keeps it from
+                them.
             request: what asked for it, so that it is entered once.
 
         Raises:
@@ -53,6 +57,7 @@ class JobStore(StoreBase):
                     stage="search",
                     timing_dependent=False,
                     epoch=0,
+                    priority=priority,
                     created=utc_now(),
                 )
             )
@@ -87,30 +92,6 @@ class JobStore(StoreBase):
             rows = session.scalars(select(Job).order_by(Job.created, Job.id))
             return [job_record(row) for row in rows]
 
-    def request_state(self, job: str, desired: JobState) -> None:
-        """Pause a job, queue it again, or cancel it.
-
-        At once where nobody holds it; else its driver gets a wish, which the next acquisition
-        drops.
-
-        Args:
-            desired: ``paused``, ``queued`` (to go on) or ``cancelled``.
-
-        Raises:
-            JobStateError: it is in a state that cannot become so.
-        """
-        with self._database.write() as session:
-            wishes.wish(session, job, desired)
-
-    def desired_state(self, job: str) -> JobState | None:
-        """The wish a driver has to follow, None when there is none."""
-        with self._database.read() as session:
-            row = session.execute(select(Job.desired_state).where(Job.id == job)).one_or_none()
-            if row is None:
-                raise UnknownJobError(job)
-            wish: JobState | None = row.desired_state
-            return wish
-
     def acquire(
         self,
         job: str,
@@ -142,10 +123,14 @@ class JobStore(StoreBase):
         with self._database.write() as session:
             leases.prolong(session, lease, ttl_s)
 
-    def release(self, lease: Lease) -> None:
-        """Give the job back; a running one is then paused. A lost lease is no error here."""
+    def release(self, lease: Lease, state: JobState = "paused") -> None:
+        """Give the job back; a lost lease is no error here.
+
+        Args:
+            state: of a job that is left running, unless another one is wished.
+        """
         with self._database.write() as session:
-            leases.end(session, lease)
+            leases.end(session, lease, state)
 
     def holder(self, job: str) -> str | None:
         """Who holds the job now, None when nobody does."""

@@ -9,14 +9,17 @@ server's on PostgreSQL, the machine's on SQLite, whose drivers all run on one ma
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Double, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from autoprune.errors import LeaseLostError, UnknownJobError
+from autoprune.trials import history
 from autoprune.trials.models import Job
-from autoprune.trials.records import Lease
+from autoprune.trials.records import JobState, Lease
 
 
 def take(
@@ -30,40 +33,63 @@ def take(
     ).one_or_none()
     if row is None:
         raise UnknownJobError(job)
-    now = _now(session)
-    live = row.lease_owner is not None and row.lease_until > now
-    if live and not steal and row.lease_owner != steal_from:
+    if is_live(row, now(session)) and not steal and row.lease_owner != steal_from:
         raise LeaseLostError(
             f"job {job} is held by {row.lease_owner} until {_shown(row.lease_until)} unless it "
             "renews: wait for it, or end that driver first"
         )
-    session.execute(
-        update(Job)
-        .where(Job.id == job)
-        .values(
-            epoch=row.epoch + 1,
-            lease_owner=owner,
-            lease_until=now + ttl_s,
-            desired_state=None,
-            **({} if row.state == "finished" else {"state": "running", "error": None}),
-        )
-    )
+    return give(session, job, owner, ttl_s)
+
+
+def give(session: Session, job: str, owner: str, ttl_s: float) -> Lease:
+    """Make ``owner`` the holder of a job that is locked and free; it drops a wish."""
+    this = Job.id == job
+    row = session.execute(select(Job.epoch, Job.state).where(this)).one()
+    values = {
+        "epoch": row.epoch + 1,
+        "lease_owner": owner,
+        "lease_until": now(session) + ttl_s,
+        "desired_state": None,
+    }
+    session.execute(update(Job).where(this).values(**values))
+    if row.state != "finished":
+        session.execute(update(Job).where(this).values(state="running", error=None))
+        history.note(session, job, [("state", {"state": "running", "driver": owner})])
     return Lease(job, owner, row.epoch + 1)
 
 
-def hold(session: Session, lease: Lease) -> None:
+def is_live(row: Any, moment: float, is_gone: Callable[[str], bool] | None = None) -> bool:
+    """Whether somebody drives a job.
+
+    Args:
+        row: with ``lease_owner`` and ``lease_until``.
+        moment: seconds since 1970, of :func:`now`.
+        is_gone: owners whose leases need not expire, as their processes have ended.
+    """
+    if row.lease_owner is None or row.lease_until <= moment:
+        return False
+    return is_gone is None or not is_gone(row.lease_owner)
+
+
+def hold(session: Session, lease: Lease) -> JobState | None:
     """Lock the job until the transaction ends; every write of a driver starts here.
+
+    Returns:
+        What the driver is asked to make of the job, None when it may go on.
 
     Raises:
         LeaseLostError: the lease was released, or another driver took the job over.
     """
     row = session.execute(
-        select(Job.epoch, Job.lease_owner).where(Job.id == lease.job).with_for_update()
+        select(Job.epoch, Job.lease_owner, Job.desired_state)
+        .where(Job.id == lease.job)
+        .with_for_update()
     ).one_or_none()
     if row is None:
         raise UnknownJobError(lease.job)
     if row.epoch == lease.epoch and row.lease_owner == lease.owner:
-        return
+        wish: JobState | None = row.desired_state
+        return wish
     holder = "nobody holds it now" if row.lease_owner is None else f"{row.lease_owner} holds it now"
     raise LeaseLostError(
         f"{lease.owner} lost job {lease.job}: {holder} (epoch {row.epoch}, this driver's was "
@@ -75,16 +101,26 @@ def hold(session: Session, lease: Lease) -> None:
 def prolong(session: Session, lease: Lease, ttl_s: float) -> None:
     """Move the expiry to ``ttl_s`` seconds from now, also when it has passed meanwhile."""
     hold(session, lease)
-    session.execute(
-        update(Job).where(Job.id == lease.job).values(lease_until=_now(session) + ttl_s)
-    )
+    session.execute(update(Job).where(Job.id == lease.job).values(lease_until=now(session) + ttl_s))
 
 
-def end(session: Session, lease: Lease) -> None:
-    """Give the job back; a job left running is paused. Nothing happens when the lease was lost."""
+def end(session: Session, lease: Lease, state: JobState) -> None:
+    """Give the job back; one left running gets the state that is wished, or else ``state``.
+
+    Nothing happens when the lease was lost.
+    """
     held = (Job.id == lease.job, Job.epoch == lease.epoch, Job.lease_owner == lease.owner)
-    session.execute(update(Job).where(*held, Job.state == "running").values(state="paused"))
-    session.execute(update(Job).where(*held).values(lease_owner=None, lease_until=None))
+    row = session.execute(
+        select(Job.state, Job.desired_state).where(*held).with_for_update()
+    ).one_or_none()
+    if row is None:
+        return
+    if row.state == "running":
+        left = row.desired_state or state
+        session.execute(update(Job).where(*held).values(state=left))
+        history.note(session, lease.job, [("state", {"state": left})])
+    free = {"lease_owner": None, "lease_until": None, "desired_state": None}
+    session.execute(update(Job).where(*held).values(**free))
 
 
 def holder(session: Session, job: str) -> str | None:
@@ -94,11 +130,10 @@ def holder(session: Session, job: str) -> str | None:
     ).one_or_none()
     if row is None:
         raise UnknownJobError(job)
-    live = row.lease_owner is not None and row.lease_until > _now(session)
-    return str(row.lease_owner) if live else None
+    return str(row.lease_owner) if is_live(row, now(session)) else None
 
 
-def _now(session: Session) -> float:
+def now(session: Session) -> float:
     """Seconds since 1970 by the clock that all drivers of this database share."""
     if session.get_bind().dialect.name != "postgresql":
         return time.time()

@@ -79,6 +79,7 @@ class Job(Base):
     state: Mapped[str] = mapped_column(String(16))
     stage: Mapped[str] = mapped_column(String(16))
     desired_state: Mapped[str | None] = mapped_column(String(16))
+    priority: Mapped[int | None]
     error: Mapped[str | None]
     timing_dependent: Mapped[bool]
     epoch: Mapped[int]

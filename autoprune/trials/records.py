@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-JobState = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
+JobState = Literal["queued", "running", "paused", "cancelled", "finished", "failed"]
 TrialState = Literal["asked", "finished", "told"]
 Purpose = Literal["candidate", "step", "probe"]
 Json = dict[str, Any]
@@ -27,6 +27,9 @@ class JobRecord:
         results: what the stages after the search found (not part of the digest).
         epoch: fencing token; raised by every acquisition.
         timing_dependent: a verdict depended on memory or time, or the environment was overridden.
+        priority: of a job for workers, higher first; None for one that its user runs, which no
+            worker takes.
+        desired_state: what its driver is asked to make of it at its next step.
     """
 
     id: str
@@ -42,6 +45,8 @@ class JobRecord:
     created: str
     error: str | None = None
     timing_dependent: bool = False
+    priority: int | None = None
+    desired_state: JobState | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class JobListed:
     state: JobState
     stage: str
     created: str
+    priority: int | None
     searcher: str
     trials: int
     budget: tuple[str, ...]

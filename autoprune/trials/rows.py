@@ -37,6 +37,8 @@ def job_record(row: Job) -> JobRecord:
         created=row.created,
         error=row.error,
         timing_dependent=row.timing_dependent,
+        priority=row.priority,
+        desired_state=cast(JobState | None, row.desired_state),
     )
 
 

@@ -17,6 +17,7 @@ from autoprune.trials.column_types import storable
 from autoprune.trials.finalist_store import FinalistStore
 from autoprune.trials.job_store import JobStore
 from autoprune.trials.models import Job, StoredEvent, Trial
+from autoprune.trials.queue_store import QueueStore
 from autoprune.trials.records import (
     Checkpoint,
     Event,
@@ -31,7 +32,7 @@ from autoprune.trials.rows import event_record, trial_record
 from autoprune.trials.shared_store import SharedStore
 
 
-class TrialStore(JobStore, BrowseStore, FinalistStore, SharedStore):
+class TrialStore(JobStore, QueueStore, BrowseStore, FinalistStore, SharedStore):
     """Jobs, trials, reusable scores and artifacts.
 
     Legal order::
@@ -63,7 +64,7 @@ class TrialStore(JobStore, BrowseStore, FinalistStore, SharedStore):
         results: Json | None = None,
         error: str | None = None,
         timing_dependent: bool = False,
-    ) -> None:
+    ) -> JobState | None:
         """One step of a job: all of it is stored, or nothing.
 
         Args:
@@ -78,6 +79,9 @@ class TrialStore(JobStore, BrowseStore, FinalistStore, SharedStore):
             error: why the job stopped.
             timing_dependent: marks the job for good.
 
+        Returns:
+            What the driver is asked to make of the job, None when it may go on.
+
         Raises:
             LeaseLostError: another driver took the job over.
             AutopruneError: a trial told that is not finished, or an index asked out of order.
@@ -88,10 +92,10 @@ class TrialStore(JobStore, BrowseStore, FinalistStore, SharedStore):
         changes = {column: value for column, value in changes.items() if value is not None}
         this = Job.id == lease.job
         with self._database.write() as session:
-            leases.hold(session, lease)
+            wish = leases.hold(session, lease)
             history.tell(session, lease.job, told)
             history.ask(session, lease.job, asked)
-            history.note(session, lease.job, events)
+            history.note(session, lease.job, [*events, *_change_of(state)])
             if checkpoint is not None:
                 history.keep(session, lease.job, checkpoint)
             if results is not None:
@@ -99,6 +103,7 @@ class TrialStore(JobStore, BrowseStore, FinalistStore, SharedStore):
                 changes["results"] = {**before, **results}
             if changes:
                 session.execute(update(Job).where(this).values(**changes))
+        return wish
 
     def finish_trial(self, lease: Lease, index: int, result: TrialResult) -> None:
         """Store the result of one trial; see :meth:`finish_trials`."""
@@ -136,3 +141,7 @@ class TrialStore(JobStore, BrowseStore, FinalistStore, SharedStore):
         )
         with self._database.read() as session:
             return [event_record(row) for row in session.scalars(rows)]
+
+
+def _change_of(state: JobState | None) -> list[tuple[str, Json]]:
+    return [] if state is None else [("state", {"state": state})]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from autoprune import composition
-from autoprune.composition.jobs import make_executor
+from autoprune.composition.running import make_executor
 from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Probe
 from autoprune.evaluation.environment import environment_fingerprint
 from autoprune.jobs.devices import obtain_all

@@ -59,7 +59,7 @@ def test_the_server_starts_without_its_database_and_finds_it_whenever_it_is_ther
         lease = store.acquire(job, "driver", 600.0)
         store.commit(lease, events=[("told", {"trial": 0})])
         stream = events_of(server.get(f"/v1/jobs/{job}/events", stream=True))
-        assert [next(stream).get("id") for _ in range(2)] == [None, "1"]
+        assert [next(stream).get("event") for _ in range(3)] == [None, "state", "told"]
 
         postgres.stop()
         server.refused("database-unavailable", "GET", "/v1/jobs")
@@ -72,7 +72,7 @@ def test_the_server_starts_without_its_database_and_finds_it_whenever_it_is_ther
         [listed] = server.read("/v1/jobs")["items"]
         assert listed["job"] == job
         store.commit(lease, events=[("told", {"trial": 1})], state="finished")
-        assert [event["event"] for event in stream] == ["told", "end"], "the stream went on"
+        assert [event["event"] for event in stream] == ["told", "state", "end"], "it went on"
 
 
 def test_a_database_of_another_revision_is_named(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_a_job_is_what_show_prints_and_more(server: Server, world: World) -> Non
     assert isinstance(printed, dict)
     assert printed == {key: shown[key] for key in printed}
     assert (shown["model"], shown["data"]) == ("tiny", "tiny"), "names, not the server's paths"
-    assert (shown["trials_planned"], shown["wish"], shown["has_bundle"]) == (4, None, True)
+    assert (shown["trials_planned"], shown["desired_state"], shown["has_bundle"]) == (4, None, True)
     [savings] = shown["savings"]
     assert sum(group["share"] for group in savings["groups"]) == pytest.approx(1.0)
 

@@ -42,6 +42,7 @@ def test_a_submitted_job_is_queued_as_the_command_would_freeze_it(
     job = answer.json()["job"]
     assert answer.headers["location"] == f"/v1/jobs/{job}"
     assert server.read(f"/v1/jobs/{job}")["state"] == "queued"
+    assert job in world.store.waiting_jobs(), "a worker can take it"
     by_command, by_http = world.store.job(world.job), world.store.job(job)
     assert by_http.what_hash == by_command.what_hash
     assert by_http.how["spec"]["db"] == by_command.how["spec"]["db"]

@@ -44,7 +44,7 @@ def nothing_runs(no_long_work: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: object) -> None:
         raise AssertionError("something was evaluated")
 
-    monkeypatch.setattr("autoprune.composition.jobs.make_executor", refuse)
+    monkeypatch.setattr("autoprune.composition.running.make_executor", refuse)
     monkeypatch.setattr("autoprune.composition.jobs.check_subject", refuse)
 
 

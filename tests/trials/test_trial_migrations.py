@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -29,12 +30,11 @@ REVISIONS = sorted(
 )
 
 HEAD = REVISIONS[-1]
-LATER = "later"
-NOVELTIES = f"""
+NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "{LATER}"
+revision = "9999"
 down_revision = "{HEAD}"
 
 
@@ -48,7 +48,7 @@ def later(tmp_path: Path) -> Path:
     """The migrations of a later autoprune, with one more revision."""
     scripts = tmp_path / "migrations 100%"
     shutil.copytree(migration.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "later_novelties.py").write_text(NOVELTIES)
+    (scripts / "versions" / "9999_novelties.py").write_text(NEXT)
     return scripts
 
 
@@ -105,9 +105,7 @@ def test_an_older_database_is_left_alone_until_it_is_upgraded(
 ) -> None:
     job = new_store(empty_url).create_job({}, "h", {}, "env", {})
     monkeypatch.setattr(migration, "SCRIPTS", later)
-    with pytest.raises(
-        DatabaseError, match=rf"revision {HEAD}, .* {LATER}: .*'autoprune db upgrade'"
-    ):
+    with pytest.raises(DatabaseError, match=rf"revision {HEAD}, .* 9999: .*'autoprune db upgrade'"):
         connect(empty_url)
     engine = open_engine(empty_url)
     assert "novelties" not in inspect(engine).get_table_names()
@@ -124,21 +122,21 @@ def test_a_newer_database_is_refused_and_left_alone(
         tomorrow.setattr(migration, "SCRIPTS", later)
         connect(empty_url)
     refused = (
-        f"is of revision {LATER}, newer than this autoprune, which writes {HEAD}: install the newer"
+        rf"is of revision 9999, newer than this autoprune, which writes {HEAD}: install the newer"
     )
     with pytest.raises(DatabaseError, match=refused):
         connect(empty_url)
     with pytest.raises(DatabaseError, match=refused):
         upgrade(open_engine(empty_url))
-    assert revision_state(open_engine(empty_url)).stored == LATER
+    assert revision_state(open_engine(empty_url)).stored == "9999"
 
 
 def test_a_failed_migration_leaves_the_database_as_it_was(
     empty_url: str, later: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(empty_url)
-    broken = later / "versions" / "later_novelties.py"
-    broken.write_text(NOVELTIES + "    op.execute('SELECT * FROM nowhere')\n")
+    broken = later / "versions" / "9999_novelties.py"
+    broken.write_text(NEXT + "    op.execute('SELECT * FROM nowhere')\n")
     monkeypatch.setattr(migration, "SCRIPTS", later)
     engine = open_engine(empty_url)
     with pytest.raises(DatabaseError, match="nowhere"):
@@ -170,6 +168,32 @@ def test_a_stored_database_of_every_revision_can_be_used(tmp_path: Path, revisio
     upgrade(engine)
     assert differences(engine) == []
     _check_stored(engine)
+
+
+@pytest.fixture
+def of_the_first_revision(empty_url: str) -> Engine:
+    """A database of revision 0001 with a job in it, on either server."""
+    engine = open_engine(empty_url)
+    with migration._exclusive(engine) as connection:
+        command.upgrade(migration._config(connection), "0001")
+        lines = (STORED / "0001.sql").read_text(encoding="utf-8").splitlines()
+        (row,) = (line for line in lines if line.startswith('INSERT INTO "jobs"'))
+        connection.exec_driver_sql(row.replace(",0,1,'driver'", ",FALSE,1,'driver'").strip(";"))
+    return engine
+
+
+def test_jobs_of_the_first_revision_are_their_users_own_until_they_are_queued(
+    of_the_first_revision: Engine,
+) -> None:
+    upgrade(of_the_first_revision)
+    assert differences(of_the_first_revision) == []
+    store = TrialStore(of_the_first_revision, ArtifactFolder(Path("unused")))
+    (job,) = store.jobs()
+    assert (job.id, job.priority, job.results) == ("5a17b0d3", None, {"note": 1})
+    assert store.waiting_jobs(is_gone=lambda owner: True) == []
+    store.queue_job(job.id, 3, {"workers": 1}, is_gone=lambda owner: True)
+    assert store.waiting_jobs() == [job.id]
+    assert store.job(job.id).priority == 3
 
 
 def _check_stored(engine: Engine) -> None:

@@ -80,9 +80,11 @@ def test_one_commit_holds_a_whole_step(
     assert (trials[2].predicted, trials[2].evaluation_key) == ({"latency_s": 0.001}, "key 2")
     assert store.checkpoint(job) == Checkpoint(1, "digest", {"k": [1.5]}, b"\x00npz")
     assert [(e.sequence, e.kind, e.payload) for e in store.events(job)] == [
-        (1, "asked", {"n": 2}),
-        (2, "told", {"trial": 0}),
-        (3, "note", {}),
+        (1, "state", {"state": "running", "driver": "driver"}),
+        (2, "asked", {"n": 2}),
+        (3, "told", {"trial": 0}),
+        (4, "note", {}),
+        (5, "state", {"state": "paused"}),
     ]
     record = store.job(job)
     assert (record.stage, record.state, record.error) == ("race", "paused", "stopped")
@@ -116,7 +118,7 @@ def test_misuse_of_the_trial_order_is_refused_and_nothing_is_written(
     store: TrialStore, job: str, lease: Lease, trial: MakeTrial, result: TrialResult
 ) -> None:
     store.commit(lease, asked=[trial(0)])
-    before = store.trials(job)
+    before = store.trials(job), store.events(job)
     for step in (
         lambda: store.commit(lease, told=[0], events=[("told", {})]),
         lambda: store.commit(lease, told=[7], events=[("told", {})]),
@@ -128,8 +130,7 @@ def test_misuse_of_the_trial_order_is_refused_and_nothing_is_written(
     ):
         with pytest.raises(AutopruneError, match=f"job {job}"):
             step()
-    assert store.trials(job) == before
-    assert store.events(job) == []
+    assert (store.trials(job), store.events(job)) == before
     assert store.evaluation("key 0") is None
 
 
@@ -153,7 +154,7 @@ def test_trials_come_in_pages(store: TrialStore, job: str, lease: Lease, trial: 
 def test_events_after_a_sequence_number(store: TrialStore, job: str, lease: Lease) -> None:
     for n in range(4):
         store.commit(lease, events=[("tick", {"n": n})])
-    assert [event.payload["n"] for event in store.events(job, after=2)] == [2, 3]
+    assert [event.payload["n"] for event in store.events(job, after=3)] == [2, 3]
 
 
 def test_the_last_two_checkpoints_are_kept_and_a_damaged_one_is_passed_over(
@@ -199,19 +200,6 @@ def test_finalists_are_scored_measured_and_replaced_by_slot(
     assert store.finalists(job) == [other, rung], "the old slot's result went with it"
 
 
-def test_a_wish_is_there_until_the_job_is_acquired_again(store: TrialStore, job: str) -> None:
-    lease = store.acquire(job, "driver", 60.0)
-    assert store.desired_state(job) is None
-    store.request_state(job, "paused")
-    assert (store.job(job).state, store.desired_state(job)) == ("running", "paused")
-    store.release(lease)
-    store.acquire(job, "driver", 60.0)
-    assert store.desired_state(job) is None
-    for ask in (lambda: store.request_state("nope", "paused"), lambda: store.desired_state("nope")):
-        with pytest.raises(UnknownJobError):
-            ask()
-
-
 def test_jobs_do_not_mix(
     store: TrialStore, new_job: Callable[[], str], trial: MakeTrial, result: TrialResult
 ) -> None:
@@ -223,4 +211,4 @@ def test_jobs_do_not_mix(
     store.commit(leases[0], checkpoint=Checkpoint(1, "h", {}, b""))
     assert store.trials(second)[0].state == "asked"
     assert store.checkpoint(second) is None
-    assert [event.sequence for event in store.events(second)] == [1]
+    assert [event.sequence for event in store.events(second)] == [1, 2]

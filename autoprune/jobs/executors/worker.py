@@ -37,7 +37,7 @@ def serve(
     for connection in inherited:
         connection.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_driver, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=die_with, args=(lifeline,), daemon=True).start()
     make: Recipe = pickle.loads(recipe)  # noqa: S301 - from the driver's own memory
     try:
         evaluator = make()
@@ -52,7 +52,8 @@ def serve(
             return
 
 
-def _die_with_driver(lifeline: Connection) -> None:
+def die_with(lifeline: Connection) -> None:
+    """End this process as soon as the other end of a pipe is gone; blocks until then."""
     try:
         lifeline.recv_bytes()
     except (EOFError, OSError):

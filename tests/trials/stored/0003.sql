@@ -96,7 +96,7 @@ CREATE TABLE job_requests (
 	CONSTRAINT pk_job_requests PRIMARY KEY (scope, "key"), 
 	CONSTRAINT fk_job_requests_job_id_jobs FOREIGN KEY(job_id) REFERENCES jobs (id)
 );
-INSERT INTO "job_requests" VALUES('ci','key 1','eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee','5a17b0d3','2026-11-25T20:30:00.000000+00:00');
+INSERT INTO "job_requests" VALUES('ci','key 1','eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee','144b0238','2026-11-25T20:30:00.000000+00:00');
 CREATE TABLE jobs (
 	id VARCHAR(32) NOT NULL, 
 	what JSON NOT NULL, 
@@ -113,10 +113,11 @@ CREATE TABLE jobs (
 	epoch INTEGER NOT NULL, 
 	lease_owner TEXT, 
 	lease_until BLOB, 
-	created VARCHAR(32) NOT NULL, 
+	created VARCHAR(32) NOT NULL, priority INTEGER, 
 	CONSTRAINT pk_jobs PRIMARY KEY (id)
 );
-INSERT INTO "jobs" VALUES('5a17b0d3','{"groups":["g"],"seed":1}','dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd','{"workers":2}','torch','{"score":0.1}','{"note":1}','running','race',NULL,NULL,0,1,'driver',1.79524483729855442041e+09,'2026-11-21T07:06:17.285397+00:00');
+INSERT INTO "jobs" VALUES('5a17b0d3','{"groups":["g"],"seed":1}','dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd','{"workers":2}','torch','{"score":0.1}','{"note":1}','running','race',NULL,NULL,0,1,'driver',1.79524483729855442041e+09,'2026-11-21T07:06:17.285397+00:00',NULL);
+INSERT INTO "jobs" VALUES('144b0238','{"seed":2}','bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb','{"workers":1}','torch 2.13','{"score":0.2}','{}','queued','search',NULL,NULL,0,0,NULL,NULL,'2026-11-25T20:29:46.689768+00:00',7);
 CREATE TABLE table_entries (
 	context_key TEXT NOT NULL, 
 	operator TEXT NOT NULL, 

@@ -1,0 +1,128 @@
+"""What a worker needs to know of a job: whether it can run here, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from autoprune.composition.jobs import reopen
+from autoprune.composition.running import run_leased
+from autoprune.composition.stores import open_job, records_of
+from autoprune.evaluation.environment import environment_fingerprint
+from autoprune.export.bundle import check_free
+from autoprune.jobs.context import Progress
+from autoprune.jobs.packaging import holds_bundle_of, package_job
+from autoprune.jobs.worker import Worker
+from autoprune.spec import JobSpec
+from autoprune.trials.engine import connect
+from autoprune.trials.records import JobRecord, Lease
+from autoprune.trials.table_store import TableStore
+from latency_tables.runtimes import runs_here
+from latency_tables.table import Table
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """How one worker runs jobs, beside what their specs say.
+
+    Args:
+        db: where the jobs are.
+        artifacts: their folder; None for the one that each job was submitted with.
+        workers: processes that score trials; None leaves it to the job.
+        accept_environment: take jobs whose scores may come out otherwise here.
+    """
+
+    db: str
+    artifacts: str | None = None
+    workers: int | None = None
+    accept_environment: bool = False
+
+
+ShowProgress = Callable[[int, int], AbstractContextManager[Progress]]
+"""Trials of the job, trials done -> shows the progress until its block ends; picklable."""
+BundleFolder = Callable[[JobSpec, str], Path]
+"""Where the bundle of a job goes."""
+
+
+@dataclass(frozen=True)
+class JobRunner:
+    """Runs one leased job: rebuilds its plan, drives it, writes and keeps its bundle."""
+
+    options: WorkerOptions
+    show_progress: ShowProgress
+    bundle_folder: BundleFolder
+
+    def __call__(self, lease: Lease) -> None:
+        """Run the job to its end.
+
+        Raises:
+            AutopruneError: the job fails here, says why.
+        """
+        stores, job = open_job(self.options.db, lease.job, self.options.artifacts)
+        accept = self.options.accept_environment
+        trials = stores.trials.trials(job.id)
+        told = sum(trial.state == "told" and trial.purpose != "probe" for trial in trials)
+        with self.show_progress(job.what["trials"], told) as progress:
+            plan = reopen(stores, job.id, progress, self._overrides(), accept_environment=accept)
+            out = self.bundle_folder(plan.spec, job.id)
+            if not holds_bundle_of(out, job.id):
+                check_free(out, overwrite=False)
+            run_leased(
+                stores,
+                lease,
+                plan,
+                progress,
+                lambda: package_job(stores.trials, job.id, plan, out),
+                accept,
+            )
+
+    def _overrides(self) -> dict[str, Any]:
+        given = {
+            "db": self.options.db,
+            "artifacts": self.options.artifacts,
+            "workers": self.options.workers,
+        }
+        return {field: value for field, value in given.items() if value is not None}
+
+
+def make_worker(
+    options: WorkerOptions,
+    show_progress: ShowProgress,
+    bundle_folder: BundleFolder,
+    poll_s: float,
+    say: Callable[[str], None],
+) -> Worker:
+    """A worker on a database, whose tables are made where there are none yet."""
+    store = records_of(options.db, create=True)
+    tables = TableStore(connect(options.db))
+
+    @cache
+    def is_of_this_device(table: str) -> bool:
+        document = tables.table(table)
+        if document is None:
+            return True  # the job's own process says what is missing
+        context = Table.from_json(document).context
+        return runs_here(context.runtime, context.device)
+
+    def suits(job: JobRecord) -> bool:
+        measured = job.how["spec"].get("unmeasured") or "chosen" in job.results
+        if not (options.accept_environment or is_exact_here(job)):
+            return False
+        return measured or is_of_this_device(_measured_table(job))
+
+    return Worker(store, JobRunner(options, show_progress, bundle_folder), suits, poll_s, say)
+
+
+def is_exact_here(job: JobRecord) -> bool:
+    """Whether scores come out here as where the job was submitted, to the bit."""
+    return job.environment == environment_fingerprint(job.how["spec"]["train_threads"])
+
+
+def _measured_table(job: JobRecord) -> str:
+    """Hash of the table whose device the finalists are measured on."""
+    pairs = job.what.get("tables", {"": job.what})
+    return str(pairs[job.base.get("primary", "")]["table"])

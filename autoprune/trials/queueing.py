@@ -1,0 +1,121 @@
+"""Which jobs wait for a worker, and who changes the state of a job that nobody drives.
+
+A job is for workers when it has a priority. It waits when it is queued, or when it runs and its
+driver's lease has ended: the driver was lost. A wish (``desired_state``) is followed by the job's
+driver; where there is none any more, whoever looks at the job follows it instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from autoprune.errors import InputError, JobStateError, UnknownJobError
+from autoprune.trials import history, leases
+from autoprune.trials.models import Job
+from autoprune.trials.records import JobState, Json, Lease
+
+IsGone = Callable[[str], bool]
+"""Whether an owner is known to have ended, so that its lease need not expire first."""
+
+_STOPPABLE: dict[JobState, tuple[JobState, ...]] = {
+    "paused": ("queued", "running", "paused"),
+    "cancelled": ("queued", "running", "paused", "failed", "cancelled"),
+}
+
+
+def waiting(session: Session, is_gone: IsGone) -> list[str]:
+    """Ids of the jobs that wait for a worker, in the order in which they are to be taken."""
+    now = leases.now(session)
+    rows = session.execute(
+        select(Job.id, Job.state, Job.lease_owner, Job.lease_until)
+        .where(Job.priority.is_not(None), Job.state.in_(("queued", "running")))
+        .order_by(Job.priority.desc(), Job.created, Job.id)
+    )
+    return [row.id for row in rows if not leases.is_live(row, now, is_gone)]
+
+
+def claim(session: Session, job: str, owner: str, ttl_s: float, is_gone: IsGone) -> Lease | None:
+    """Make a worker the driver of a job that waits; None where another was quicker."""
+    row = session.execute(
+        select(Job.state, Job.priority, Job.desired_state, Job.lease_owner, Job.lease_until)
+        .where(Job.id == job)
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+    if row is None or row.priority is None or row.state not in ("queued", "running"):
+        return None
+    if leases.is_live(row, leases.now(session), is_gone):
+        return None
+    if row.desired_state is not None:
+        settle(session, job, cast(JobState, row.desired_state))
+        return None
+    return leases.give(session, job, owner, ttl_s)
+
+
+def wish(session: Session, job: str, desired: JobState, is_gone: IsGone) -> JobState:
+    """Ask for a job to be paused or cancelled; at once where nobody drives it.
+
+    Returns:
+        The job's state now.
+
+    Raises:
+        JobStateError: a job in this state cannot be.
+    """
+    row = session.execute(
+        select(Job.state, Job.lease_owner, Job.lease_until).where(Job.id == job).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise UnknownJobError(job)
+    if desired not in _STOPPABLE:
+        raise InputError(f"a job can be asked to be paused or cancelled, got {desired!r}")
+    state = cast(JobState, row.state)
+    if state not in _STOPPABLE[desired]:
+        raise JobStateError(f"job {job} is {state}: it cannot be {desired} any more")
+    if state == "running" and leases.is_live(row, leases.now(session), is_gone):
+        session.execute(update(Job).where(Job.id == job).values(desired_state=desired))
+        history.note(session, job, [("wish", {"state": desired})])
+        return state
+    if state != desired:
+        settle(session, job, desired)
+    return desired
+
+
+def put_back(session: Session, job: str, priority: int, how: Json, is_gone: IsGone) -> None:
+    """Queue a job that stands still, for workers.
+
+    Raises:
+        JobStateError: it is driven now, waits already, or is finished.
+    """
+    row = session.execute(
+        select(Job.state, Job.lease_owner, Job.lease_until).where(Job.id == job).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise UnknownJobError(job)
+    if row.state == "finished":
+        raise JobStateError(f"job {job} is finished: there is nothing left to run")
+    if leases.is_live(row, leases.now(session), is_gone):
+        raise JobStateError(
+            f"job {job} is driven by {row.lease_owner}: pause it with 'autoprune pause {job}' first"
+        )
+    session.execute(update(Job).where(Job.id == job).values(priority=priority, how=how))
+    settle(session, job, "queued")
+
+
+def settle(session: Session, job: str, state: JobState) -> None:
+    """Give a job that nobody drives a state; a driver that only slept is fenced off."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job)
+        .values(
+            state=state,
+            desired_state=None,
+            error=None,
+            epoch=Job.epoch + 1,
+            lease_owner=None,
+            lease_until=None,
+        )
+    )
+    history.note(session, job, [("state", {"state": state})])

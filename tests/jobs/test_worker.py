@@ -1,0 +1,302 @@
+"""Workers as real processes on real databases: order, failures, kills, signals, take-over."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cheap_job
+import pytest
+from cheap_job import CheapWork
+
+from autoprune.jobs import lease as leases
+from autoprune.trials.records import JobState
+from autoprune.trials.store import TrialStore
+
+WARM = multiprocessing.get_context("forkserver")
+WARM.set_forkserver_preload(["cheap_job", "torch", "optuna"])
+TRIALS = 30
+Start = Callable[..., Any]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str | None:
+    """None is a SQLite file in the test's folder."""
+    return None if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts worker processes; kills those that are left."""
+    started: list[Any] = []
+
+    def begin(
+        url: str | None = None, until: str = "stopped", method: str = "fork", **work: Any
+    ) -> Any:
+        arguments = (CheapWork(tmp_path, url=url, **work), until, "test", method)
+        process = WARM.Process(target=cheap_job.work_process, args=arguments)
+        process.start()
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.join()
+
+
+def queue(store: TrialStore, seed: int, priority: int = 0, environment: str = "test") -> str:
+    return cheap_job.create(
+        store, "random", TRIALS, seed, priority=priority, environment=environment
+    )
+
+
+def digest_alone(folder: Path, seed: int) -> str:
+    folder.mkdir()
+    job = cheap_job.create(cheap_job.open_store(folder), "random", TRIALS, seed)
+    return cheap_job.drive(folder, job, recipe=cheap_job.CheapRecipe(0.0))
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to that in time"
+        time.sleep(0.01)
+
+
+def told(store: TrialStore, job: str) -> int:
+    return sum(trial.state == "told" for trial in store.trials(job))
+
+
+def states(store: TrialStore, job: str) -> list[JobState]:
+    return [e.payload["state"] for e in store.events(job) if e.kind == "state"]
+
+
+def begun(store: TrialStore, jobs: list[str]) -> list[str]:
+    """The jobs in the order in which they were first taken."""
+    first = {job: e.at for job in jobs for e in store.events(job)[:1]}
+    return sorted(jobs, key=lambda job: first[job])
+
+
+def test_one_worker_drains_the_queue_by_priority_and_goes_on_after_a_job_that_fails(
+    tmp_path: Path, url: str | None, start: Start
+) -> None:
+    store = cheap_job.open_store(tmp_path, url)
+    late, broken, soon = queue(store, 0), queue(store, 1, 5), queue(store, 2, 1)
+    own = cheap_job.create(store, "random", TRIALS)
+    elsewhere = queue(store, 3, 9, environment="another machine")
+    worker = start(url, "empty", broken=broken)
+    worker.join(60)
+    assert worker.exitcode == 0
+    assert begun(store, [late, soon, broken]) == [broken, soon, late]
+    assert store.job(broken).state == "failed"
+    assert store.job(broken).error == "ModuleNotFoundError: no module of that name here"
+    assert [store.job(job).state for job in (late, soon)] == ["finished", "finished"]
+    assert [store.job(job).state for job in (own, elsewhere)] == ["queued", "queued"]
+    assert store.job(elsewhere).epoch == 0, "it was left to a worker that can run it"
+    assert cheap_job.digest(tmp_path, late, url) == digest_alone(tmp_path / "alone", 0)
+
+
+def test_one_job_at_most(tmp_path: Path, start: Start) -> None:
+    store = cheap_job.open_store(tmp_path)
+    jobs = [queue(store, seed) for seed in range(2)]
+    for finished in (["finished", "queued"], ["finished", "finished"]):
+        worker = start(until="one")
+        worker.join(60)
+        assert worker.exitcode == 0
+        assert [store.job(job).state for job in jobs] == finished
+    empty = start(until="one")
+    empty.join(60)
+    assert empty.exitcode == 0
+
+
+def test_several_workers_of_which_one_is_killed_leave_every_digest(
+    tmp_path: Path, url: str | None, start: Start
+) -> None:
+    store = cheap_job.open_store(tmp_path, url)
+    jobs = [queue(store, seed, priority=seed) for seed in range(4)]
+    victim = start(url, pause_s=0.01, method="forkserver")
+    wait_until(lambda: told(store, jobs[3]) >= 5)
+    victim.kill()
+    victim.join()
+    assert store.job(jobs[3]).state == "running"
+    others = [start(url, "empty", pause_s=0.01) for _ in range(2)]
+    for worker in others:
+        worker.join(60)
+        assert worker.exitcode == 0
+    assert [store.job(job).state for job in jobs] == ["finished"] * 4
+    assert store.job(jobs[3]).epoch == 2
+    assert sorted(begun(store, jobs)[:1]) == [jobs[3]]
+    for seed, job in enumerate(jobs):
+        alone = digest_alone(tmp_path / f"alone {seed}", seed)
+        assert cheap_job.digest(tmp_path, job, url) == alone
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"]
+)
+def test_a_worker_that_is_told_to_stop_gives_its_job_to_the_next_one(
+    tmp_path: Path, url: str | None, start: Start, number: signal.Signals, code: int
+) -> None:
+    store = cheap_job.open_store(tmp_path, url)
+    job = queue(store, 0)
+    worker = start(url, pause_s=0.05)
+    wait_until(lambda: told(store, job) >= 3)
+    since = time.monotonic()
+    os.kill(worker.pid, number)
+    worker.join(30)
+    assert time.monotonic() - since < 5.0
+    assert worker.exitcode == code
+    assert (store.job(job).state, store.holder(job)) == ("queued", None)
+    assert 3 <= told(store, job) < TRIALS
+    start(url, "empty").join(60)
+    assert states(store, job) == ["running", "queued", "running", "finished"]
+    assert cheap_job.digest(tmp_path, job, url) == digest_alone(tmp_path / "alone", 0)
+
+
+def test_a_worker_stops_although_its_job_hears_nothing(tmp_path: Path, start: Start) -> None:
+    store = cheap_job.open_store(tmp_path)
+    job = queue(store, 0)
+    worker = start(deaf=True)
+    wait_until(lambda: store.job(job).state == "running")
+    time.sleep(1.0)
+    since = time.monotonic()
+    worker.terminate()
+    worker.join(30)
+    assert time.monotonic() - since < 5.0
+    assert (worker.exitcode, store.job(job).state) == (0, "queued")
+
+
+def test_the_second_signal_ends_a_worker_at_once_and_its_job_with_it(
+    tmp_path: Path, start: Start
+) -> None:
+    store = cheap_job.open_store(tmp_path)
+    job = queue(store, 0)
+    worker = start(deaf=True)
+    wait_until(lambda: store.job(job).state == "running")
+    time.sleep(1.0)
+    since = time.monotonic()
+    worker.terminate()
+    time.sleep(0.2)
+    worker.terminate()
+    worker.join(30)
+    assert time.monotonic() - since < 1.5
+    assert worker.exitcode == 128 + signal.SIGTERM
+    assert store.job(job).state == "running"
+    start(until="empty").join(60)
+    assert store.job(job).state == "finished", "the next worker of this host sees that it is gone"
+
+
+def test_an_idle_worker_stops_at_once(tmp_path: Path, start: Start) -> None:
+    store = cheap_job.open_store(tmp_path)
+    job = queue(store, 0)
+    worker = start()
+    wait_until(lambda: store.job(job).state == "finished")
+    time.sleep(0.5)
+    worker.terminate()
+    worker.join(5)
+    assert worker.exitcode == 0
+
+
+@pytest.mark.parametrize("desired", ["paused", "cancelled"])
+def test_a_job_stopped_by_a_wish_goes_on_to_the_same_digest(
+    tmp_path: Path, url: str | None, start: Start, desired: JobState
+) -> None:
+    store = cheap_job.open_store(tmp_path, url)
+    job, other = queue(store, 0, priority=1), queue(store, 1)
+    worker = start(url, "empty", pause_s=0.02)
+    wait_until(lambda: told(store, job) >= 3)
+    assert store.request_state(job, desired) == "running"
+    worker.join(60)
+    assert worker.exitcode == 0
+    assert store.job(job).state == desired
+    assert told(store, job) < TRIALS
+    assert store.job(other).state == "finished", "the worker went on with the next"
+    store.queue_job(job, 0, store.job(job).how)
+    start(url, "empty").join(60)
+    assert states(store, job) == ["running", desired, "queued", "running", "finished"]
+    assert cheap_job.digest(tmp_path, job, url) == digest_alone(tmp_path / "alone", 0)
+
+
+def test_a_job_that_loses_its_process_again_and_again_is_failed(
+    tmp_path: Path, start: Start
+) -> None:
+    store = cheap_job.open_store(tmp_path)
+    job = queue(store, 0)
+    worker = start(until="empty", fatal=True)
+    worker.join(60)
+    assert worker.exitcode == 0
+    assert store.job(job).state == "failed"
+    assert "lost 3 times without a new trial" in str(store.job(job).error)
+
+
+def test_a_job_whose_lease_expires_is_taken_from_a_machine_that_is_gone(
+    tmp_path: Path, url: str | None, start: Start
+) -> None:
+    store = cheap_job.open_store(tmp_path, url)
+    job = queue(store, 0)
+    lease = store.claim(job, "another host/1/1/x", 60.0)
+    assert lease is not None
+    start(url, "empty").join(60)
+    assert store.job(job).state == "running", "while the lease lasts, nobody else takes it"
+    store.renew(lease, 0.0)
+    start(url, "empty").join(60)
+    assert store.job(job).state == "finished"
+
+
+def test_a_driver_that_holds_the_interpreters_lock_keeps_its_job(
+    tmp_path: Path, url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread would not: it does not run until the step has ended."""
+    monkeypatch.setattr(leases, "LEASE_S", 1.0)
+    store = cheap_job.open_store(tmp_path, url)
+    job = queue(store, 0)
+    lease = leases.acquire(store, job)
+    with leases.heartbeat(store, lease):
+        taken = WARM.Process(target=cheap_job.claim_process, args=(tmp_path, url, job, 4.0))
+        taken.start()
+        cheap_job.hold_the_lock(5.0)
+        taken.join()
+    assert taken.exitcode == 0, "another driver could take the job"
+    store.commit(lease)
+
+
+def test_a_heartbeat_ends_with_its_driver_and_never_outlives_it(tmp_path: Path) -> None:
+    store = cheap_job.open_store(tmp_path)
+    job = queue(store, 0)
+    ours, theirs = WARM.Pipe()
+    driver = WARM.Process(target=cheap_job.beat_process, args=(tmp_path, job, theirs))
+    driver.start()
+    keeper = ours.recv()
+    assert alive(keeper)
+    driver.kill()
+    driver.join()
+    wait_until(lambda: not alive(keeper), 5.0)
+
+
+def test_a_heartbeat_that_is_killed_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "LEASE_S", 3.0)
+    monkeypatch.setattr(leases, "_AGAIN_S", 0.05)
+    store = cheap_job.open_store(tmp_path)
+    lease = leases.acquire(store, queue(store, 0))
+    with leases.heartbeat(store, lease):
+        (keeper,) = cheap_job.heartbeats_of(os.getpid())
+        os.kill(keeper, signal.SIGKILL)
+        wait_until(lambda: cheap_job.heartbeats_of(os.getpid()) not in ([], [keeper]))
+        time.sleep(4.0)
+        assert store.holder(lease.job) == lease.owner
+    assert cheap_job.heartbeats_of(os.getpid()) == []
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[-1].split()[0] != "Z"
+    except OSError:
+        return False
