@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 from pathlib import Path
@@ -82,6 +83,10 @@ def _run(app: FastAPI, listener: socket.socket) -> None:
         log_config=None,
         timeout_graceful_shutdown=_GRACE_S,
     )
+    # What was imported stays: looked through by each full collection, it would stop all answers for
+    # half a second.
+    gc.collect()
+    gc.freeze()
     try:
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
