@@ -32,6 +32,7 @@ def submit(
     subject: Subject | None = None,
     *,
     for_workers: bool = False,
+    stores: Stores | None = None,
     request: Request | None = None,
     may_measure: bool = True,
 ) -> tuple[Stores, str, Plan]:
@@ -42,6 +43,7 @@ def submit(
 
     Args:
         for_workers: whether workers may take it, by the spec's priority.
+        stores: the spec's database, where it is open already.
         request: of the service that asks for the job; the same one makes no second job.
         may_measure: otherwise a job that needs a table that is not stored is refused.
     """
@@ -52,9 +54,9 @@ def submit(
     tables = obtain_all(
         spec,
         subject,
-        lambda: open_stores(spec.db, spec.artifacts).tables,
+        lambda: (stores or open_stores(spec.db, spec.artifacts)).tables,
         progress,
-        stored_tables(spec.db),
+        stored_tables(spec.db) if stores is None else stores.tables,
         may_measure=may_measure,
     )
     check_device(spec, tables[primary_of(tables)].table)
@@ -66,7 +68,7 @@ def submit(
         plan = replace(plan, start=origin.start(plan, subject, progress))
     environment = environment_fingerprint(spec.train_threads)
     base = describe_base(plan, scored)
-    stores = open_stores(spec.db, spec.artifacts)
+    stores = stores or open_stores(spec.db, spec.artifacts)
     keep_all(tables, stores.tables)
     weights = stores.trials.put_artifact(pack(subject.model.state_dict(), None), "base weights")
     how = {

@@ -65,16 +65,17 @@ def build_server(options: ServerOptions) -> FastAPI:
     readiness, tokens = Readiness(engine), TokenStore(engine)
     if options.public:
         _check_tokens(readiness, tokens)
-    trials, tables = TrialStore(engine, artifacts), TableStore(engine)
+    stores = Stores(TrialStore(engine, artifacts), TableStore(engine))
+    trials = stores.trials
     return make_app(
         Service(
             readiness=readiness,
             trials=trials,
-            tables=tables,
+            tables=stores.tables,
             tokens=tokens,
             catalog=catalog,
-            submit=_submitter(options.db, str(folder.absolute()), tables),
-            requeue=lambda job: leave_to_workers(Stores(trials, tables), trials.job(job), {}),
+            submit=_submitter(options.db, str(folder.absolute()), stores),
+            requeue=lambda job: leave_to_workers(stores, trials.job(job), {}),
             submissions=Submissions(WAITING),
             events=EventHub(trials),
             most_queued=options.most_queued,
@@ -123,12 +124,14 @@ def _check_tokens(readiness: Readiness, tokens: TokenStore) -> None:
         )
 
 
-def _submitter(db: str, artifacts: str, tables: TableStore) -> Submit:
+def _submitter(db: str, artifacts: str, stores: Stores) -> Submit:
     def submit_job(values: Json, request: Request | None) -> str:
-        named = _by_whole_hash(values, tables)
+        named = _by_whole_hash(values, stores.tables)
         spec = make_spec({**named, "db": db, "artifacts": artifacts})
-        check_stored(spec, tables)
-        _, job, _ = submit(spec, silent, for_workers=True, request=request, may_measure=False)
+        check_stored(spec, stores.tables)
+        _, job, _ = submit(
+            spec, silent, for_workers=True, stores=stores, request=request, may_measure=False
+        )
         return job
 
     return submit_job

@@ -144,6 +144,18 @@ def test_a_full_queue_takes_no_more_until_there_is_room(
     assert submitted(JOB).status_code == 201
 
 
+def test_submissions_leave_no_connections_behind(server: Server, submitted: Any) -> None:
+    def opened() -> int:
+        return len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+
+    assert submitted(JOB).status_code == 201
+    before = opened()
+    for _ in range(6):
+        assert submitted(JOB).status_code == 201
+    # A pool of the server's own may have grown by a connection, which is up to three files.
+    assert opened() <= before + 3
+
+
 @pytest.mark.parametrize("field", sorted(REFUSED))
 def test_paths_addresses_and_code_are_refused_by_name(submitted: Any, field: str) -> None:
     refused = expect_problem(submitted({**JOB, field: "/etc/passwd"}), "field-refused")
