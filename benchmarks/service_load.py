@@ -25,6 +25,7 @@ import numpy as np
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from autoprune.api.pages import page
 from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.engine import connect
 from autoprune.trials.models import Trial
@@ -234,8 +235,6 @@ def _read_many(store: TrialStore, url: str, trials: int) -> None:
 
 
 def _cursor(job: str, index: int) -> str:
-    from autoprune.api.pages import page
-
     return str(page([{}], 1, f"trials {job}", [index])["next"])
 
 

@@ -37,6 +37,9 @@ class AccessLog:
 
         try:
             await self._app(scope, receive, noted)
+        except Exception:
+            status = 500  # what is answered further out
+            raise
         finally:
             caller = scope.get("state", {}).get("caller", "")
             spent = (time.monotonic() - begun) * 1e3

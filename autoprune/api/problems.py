@@ -172,7 +172,10 @@ def _invalid(error: RequestValidationError) -> Problem:
     if any(item["loc"][0] == "path" for item in found):
         return Problem("not-found", "no such id: expected the whole id, as the lists give it")
     errors = [
-        {"field": _name(item["loc"]), "says": _shown(REFUSED.get(_name(item["loc"]), item["msg"]))}
+        {
+            "field": _shown(_name(item["loc"])),
+            "says": _shown(REFUSED.get(_name(item["loc"]), item["msg"])),
+        }
         for item in found[:20]
     ]
     refused = any(each["field"] in REFUSED for each in errors)

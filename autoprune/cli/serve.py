@@ -40,6 +40,8 @@ def serve(
 ) -> None:
     """Serve the trial database over HTTP: submit, watch, change and export jobs."""
     try:
+        import uvicorn  # noqa: F401 - so that its lack is told before anything is opened
+
         from autoprune.api.guarding import is_loopback
         from autoprune.composition.serving import ServerOptions, build_server
     except ModuleNotFoundError as error:

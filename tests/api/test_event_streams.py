@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from running_server import Server, events_of, wait_until
+from running_server import Server, events_of, serving, wait_until
 from served_world import World
 
 from autoprune.trials.records import Lease
@@ -154,8 +154,6 @@ def test_who_comes_and_goes_disturbs_nobody(server: Server, world: World, held: 
 
 
 def test_a_server_that_is_told_to_end_does_so_while_somebody_listens(world: World) -> None:
-    from running_server import serving
-
     done = world.store.job(world.job)
     job = world.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
     with serving(world.folder, *world.options) as server:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from running_server import Server, expect_problem
 from served_world import JOB, World
+from tiny_program import run_program
 
 from autoprune.api.job_request import JobRequest
 from autoprune.api.request_fields import REFUSED
@@ -234,8 +235,6 @@ def test_the_names_that_may_be_used_are_listed(server: Server) -> None:
 def test_a_catalog_that_cannot_be_used_ends_the_server_at_its_start(
     tmp_path: Path, text: str, says: str
 ) -> None:
-    from tiny_program import run_program
-
     (tmp_path / "catalog.yaml").write_text(text)
     said = run_program("serve", "--catalog", "catalog.yaml", "--port", "0", folder=tmp_path)
     assert said.code == 2

@@ -13,6 +13,8 @@ from running_server import Server, expect_problem
 from served_world import World
 from tiny_program import expect_done, run_program
 
+from autoprune.trials.engine import connect
+from autoprune.trials.table_store import StoredTable, TableStore
 from latency_tables.canonical import content_hash
 
 Document = dict[str, Any]
@@ -79,11 +81,8 @@ def test_an_exported_file_is_stored_once_with_its_calibrations(
     assert json.loads(exported.read_text())["table"] == document["table"]
 
 
-def _tables(world: World) -> list[Any]:
-    from autoprune.trials.engine import connect
-    from autoprune.trials.table_store import TableStore
-
-    return list(TableStore(connect(world.db)).tables())
+def _tables(world: World) -> list[StoredTable]:
+    return TableStore(connect(world.db)).tables()
 
 
 def _altered(document: Document) -> Document:
