@@ -112,8 +112,8 @@ class JobStoppedError(AutopruneError):
 
     def __init__(self, job: str, state: str) -> None:
         super().__init__(
-            f"job {job} was asked to stop and is {state}; what was scored is kept. Go on with "
-            f"'autoprune resume {job}'"
+            f"job {job} was asked to stop and is {state}; what was scored is kept, and a resume "
+            "goes on there"
         )
 
 

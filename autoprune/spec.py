@@ -123,6 +123,7 @@ class JobSpec(_Strict):
         finetune_epochs: of the chosen network, at the end.
         keep_dominated: search also the widths that a wider one of their group is as fast as.
         train_threads: threads of one training process; scores are exact for a fixed number.
+        ray_gpus: GPUs that each worker asks Ray for; a fraction is shared with others.
         priority: of a job in the queue; workers take higher ones first.
     """
 
@@ -159,6 +160,7 @@ class JobSpec(_Strict):
     workers: int | None = Field(None, ge=1)
     executor: Literal["local", "ray"] = "local"
     address: str | None = None
+    ray_gpus: float = Field(0.0, ge=0)
     db: Annotated[str, BeforeValidator(_database)] = Field("autoprune.db", validate_default=True)
     artifacts: Annotated[str | None, BeforeValidator(_absolute)] = None
     out: Annotated[str | None, BeforeValidator(_absolute)] = None

@@ -27,6 +27,10 @@ def resume(
     address: Annotated[
         str | None, typer.Option("--address", help="Of a running Ray cluster.")
     ] = None,
+    ray_gpus: Annotated[
+        float | None,
+        typer.Option("--ray-gpus", help="GPUs of each Ray worker; 0.5 lets two share one."),
+    ] = None,
     accept_environment: Annotated[
         bool, typer.Option("--accept-environment", help="Go on although scores may differ here.")
     ] = False,
@@ -58,6 +62,7 @@ def resume(
         "workers": workers,
         "executor": executor,
         "address": address,
+        "ray_gpus": ray_gpus,
         "finetune_epochs": finetune_epochs,
         "finetune_learning_rate": finetune_learning_rate,
         "unmeasured": unmeasured,

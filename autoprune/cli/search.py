@@ -17,7 +17,7 @@ from autoprune.cli.options import CRITERION_HELP, AsJson, Out
 from autoprune.cli.output import print_job, print_json, print_queued, say
 from autoprune.cli.progress import shown_progress
 from autoprune.cli.remote import RemoteServer, Server
-from autoprune.errors import InputError
+from autoprune.errors import InputError, JobStoppedError
 from autoprune.jobs.packaging import bundle_files, export_job, holds_bundle_of
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.summary import summarise_job
@@ -144,6 +144,9 @@ def search(
     ] = None,
     executor: Annotated[Text, _option("--executor", help="local or ray.")] = None,
     address: Annotated[Text, _option("--address", help="Of a running Ray cluster.")] = None,
+    ray_gpus: Annotated[
+        Float, _option("--ray-gpus", help="GPUs of each Ray worker; 0.5 lets two share one.")
+    ] = None,
     db: Annotated[
         Text, _option("--db", help="SQLite file or postgresql:// URL.", envvar="AUTOPRUNE_DB")
     ] = None,
@@ -216,7 +219,7 @@ def finish(
     told: int,
     accept_environment: bool = False,
 ) -> None:
-    """Run a job and write its bundle; on Ctrl-C the last line is the command that resumes it."""
+    """Run a job and write its bundle; where it is stopped, the last line resumes it."""
     spec = plan.spec
     out = bundle_folder(spec, job)
     try:
@@ -224,10 +227,11 @@ def finish(
             composition.run(stores, job, plan, progress, accept_environment)
             if not holds_bundle_of(out, job):
                 export_job(stores.trials, job, plan, out)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, JobStoppedError) as stopped:
         command = ["autoprune", "resume", job, "--db", spec.db]
         command += ["--accept-environment"] if accept_environment else []
-        say(f"interrupted; what was scored is kept. Resume with:\n{shlex.join(command)}")
+        why = str(stopped) or "interrupted; what was scored is kept"
+        say(f"{why}. Resume with:\n{shlex.join(command)}")
         sys.exit(130)
 
 

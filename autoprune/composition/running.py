@@ -155,7 +155,13 @@ def make_executor(plan: Plan, environment: str | None) -> Executor:
     )
     workers = spec.workers or os.cpu_count() or 1
     if spec.executor == "ray":
-        return RayExecutor(recipe, workers, address=spec.address, threads=spec.train_threads)
+        return RayExecutor(
+            recipe,
+            workers,
+            address=spec.address,
+            threads=spec.train_threads,
+            gpus=spec.ray_gpus,
+        )
     return InlineExecutor(recipe) if workers == 1 else ProcessExecutor(recipe, workers)
 
 

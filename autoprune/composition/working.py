@@ -108,11 +108,18 @@ def make_worker(
         context = Table.from_json(document).context
         return runs_here(context.runtime, context.device)
 
+    left: set[str] = set()
+
     def suits(job: JobRecord) -> bool:
-        measured = job.how["spec"].get("unmeasured") or "chosen" in job.results
-        if not (options.accept_environment or is_exact_here(job)):
-            return False
-        return measured or is_of_this_device(_measured_table(job))
+        needs_no_device = job.how["spec"].get("unmeasured") or "chosen" in job.results
+        exact = options.accept_environment or is_exact_here(job)
+        if exact and (needs_no_device or is_of_this_device(_measured_table(job))):
+            return True
+        if job.id not in left:
+            left.add(job.id)
+            what = "whose device this is" if exact else f"of its environment ({job.environment})"
+            say(f"job {job.id} is left to a worker {what}")
+        return False
 
     return Worker(store, JobRunner(options, show_progress, bundle_folder), suits, poll_s, say)
 

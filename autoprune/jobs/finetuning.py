@@ -98,7 +98,8 @@ class WinnerFinetuner:
                 return
             saved = store.put_artifact(checkpoint, "finetune checkpoint")
             at = {"epoch": epoch, "checkpoint": saved, "plan": plan}
-            wish = store.commit(lease, results={"finetune": at})
+            event = ("epoch", {"epoch": epoch, "epochs": self.plan.epochs})
+            wish = store.commit(lease, events=[event], results={"finetune": at})
             if previous is not None and previous != saved:
                 store.delete_artifact(previous)
             previous = saved

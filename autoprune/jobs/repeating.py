@@ -20,7 +20,7 @@ _OPTIONS = {
 """Fields with an option of their own; the others are given with --set."""
 _HOW = {
     "table", "calibration", "workers", "executor", "address", "artifacts", "out", "unmeasured",
-    "priority",
+    "ray_gpus", "priority",
 }  # fmt: skip
 """Fields that change no digest, and the table and its calibration, which are named by hash."""
 

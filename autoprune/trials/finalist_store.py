@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from autoprune.errors import AutopruneError
-from autoprune.trials import evaluations, leases
+from autoprune.trials import evaluations, history, leases
 from autoprune.trials.models import Finalist
 from autoprune.trials.records import FinalistRecord, JobState, Json, Lease, TrialResult
 from autoprune.trials.rows import finalist_record, finalist_row, result_values
@@ -48,6 +48,7 @@ class FinalistStore(StoreBase):
             for column, value in result_values(result).items():
                 setattr(row, column, value)
             evaluations.record_for(session, lease.job, {row.evaluation_key: result})
+            history.note(session, lease.job, [("finalist", {"slot": slot})])
         return wish
 
     def measure_finalist(self, lease: Lease, slot: int, measured: Json) -> None:

@@ -76,6 +76,24 @@ def note(session: Session, job: str, events: Sequence[tuple[str, Json]]) -> None
     session.execute(insert(StoredEvent), rows)
 
 
+def losses(session: Session, job: str) -> int:
+    """How many drivers were lost since the job's last step that was kept, the last one included.
+
+    Every driver begins with an event and ends with one, unless it is lost.
+    """
+    mine, about_drivers = StoredEvent.job_id == job, StoredEvent.kind.in_(("state", "wish"))
+    newest = select(func.max(StoredEvent.sequence)).where(mine, ~about_drivers)
+    last = session.execute(newest).scalar_one() or 0
+    since = (
+        select(StoredEvent.payload)
+        .where(mine, StoredEvent.kind == "state", StoredEvent.sequence > last)
+        .order_by(StoredEvent.sequence)
+    )
+    states = [payload["state"] for payload in session.scalars(since)]
+    follows = [*states[1:], "running"]
+    return sum(pair == ("running", "running") for pair in zip(states, follows, strict=False))
+
+
 def keep(session: Session, job: str, checkpoint: Checkpoint) -> None:
     """Store a checkpoint; the last two stay."""
     state = json_text(checkpoint.state)

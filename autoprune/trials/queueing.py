@@ -21,6 +21,9 @@ from autoprune.trials.records import JobState, Json, Lease
 IsGone = Callable[[str], bool]
 """Whether an owner is known to have ended, so that its lease need not expire first."""
 
+LOSSES = 10
+"""A job that loses its driver so often and gets nowhere takes no more workers with it."""
+
 _STOPPABLE: dict[JobState, tuple[JobState, ...]] = {
     "paused": ("queued", "running", "paused"),
     "cancelled": ("queued", "running", "paused", "failed", "cancelled"),
@@ -51,6 +54,13 @@ def claim(session: Session, job: str, owner: str, ttl_s: float, is_gone: IsGone)
         return None
     if row.desired_state is not None:
         settle(session, job, cast(JobState, row.desired_state))
+        return None
+    if row.state == "running" and history.losses(session, job) >= LOSSES:
+        error = (
+            f"its driver was lost {LOSSES} times without a step forward (is the machine out of "
+            f"memory?): see why, then go on with 'autoprune resume {job}'"
+        )
+        settle(session, job, "failed", error)
         return None
     return leases.give(session, job, owner, ttl_s)
 
@@ -104,7 +114,7 @@ def put_back(session: Session, job: str, priority: int, how: Json, is_gone: IsGo
     settle(session, job, "queued")
 
 
-def settle(session: Session, job: str, state: JobState) -> None:
+def settle(session: Session, job: str, state: JobState, error: str | None = None) -> None:
     """Give a job that nobody drives a state; a driver that only slept is fenced off."""
     session.execute(
         update(Job)
@@ -112,7 +122,7 @@ def settle(session: Session, job: str, state: JobState) -> None:
         .values(
             state=state,
             desired_state=None,
-            error=None,
+            error=error,
             epoch=Job.epoch + 1,
             lease_owner=None,
             lease_until=None,

@@ -46,6 +46,11 @@ class TrialStore(JobStore, QueueStore, BrowseStore, FinalistStore, SharedStore):
         store.commit(lease, told=[1], checkpoint=checkpoint)
         store.release(lease)
 
+    A worker takes what others created with a priority::
+
+        for job in store.waiting_jobs():
+            lease = store.claim(job, "host/2", 60.0)           # None where another was quicker
+
     Args:
         engine: of :func:`autoprune.trials.engine.connect`.
         artifacts: where files go.

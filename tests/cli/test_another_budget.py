@@ -204,7 +204,7 @@ def test_the_command_in_the_bundle_repeats_the_job(
     stored = composition.records_of(str(copied.db)).job(provenance["job"]).how["spec"]
     specs: list[JobSpec] = []
 
-    def capture(spec: JobSpec, *_: Any) -> None:
+    def capture(spec: JobSpec, *_: Any, **_more: Any) -> None:
         specs.append(spec)
         raise KeyboardInterrupt
 

@@ -22,7 +22,7 @@ from latency_tables.table import Table
 def submitted(monkeypatch: pytest.MonkeyPatch) -> list[JobSpec]:
     specs: list[JobSpec] = []
 
-    def capture(spec: JobSpec, *_: Any) -> None:
+    def capture(spec: JobSpec, *_: Any, **_more: Any) -> None:
         specs.append(spec)
         raise KeyboardInterrupt
 

@@ -80,7 +80,7 @@ def test_a_job_with_rules_is_repeated_by_its_command(ruled: FinishedJob) -> None
 def test_the_command_gives_every_rule_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     specs: list[JobSpec] = []
 
-    def capture(spec: JobSpec, *_: Any) -> None:
+    def capture(spec: JobSpec, *_: Any, **_more: Any) -> None:
         specs.append(spec)
         raise KeyboardInterrupt
 

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
-import itertools
-import multiprocessing
 import os
-import signal
-import sys
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +19,6 @@ from autoprune.evaluation.contract import (
     Metric,
     Probe,
 )
-from autoprune.jobs import attending
 from autoprune.jobs.context import Progress, SearchContext, silent
 from autoprune.jobs.executors.inline import InlineExecutor
 from autoprune.jobs.executors.port import Executor, Recipe
@@ -35,7 +27,6 @@ from autoprune.jobs.keys import hash_of
 from autoprune.jobs.lease import acquire, heartbeat
 from autoprune.jobs.runner import LaterStages, run_job, run_search_and_race
 from autoprune.jobs.summary import summarise_job
-from autoprune.jobs.worker import Until, Worker
 from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.engine import connect
 from autoprune.trials.records import Json, Lease
@@ -200,80 +191,6 @@ def context_of(
 
 def digest(folder: Path, job: str, url: str | None = None) -> str:
     return str(summarise_job(open_store(folder, url), job)["digest"])
-
-
-@dataclass(frozen=True)
-class CheapWork:
-    """What a worker runs: a cheap job to the end of its race.
-
-    Args:
-        broken: this job raises instead.
-        deaf: begins with a call that never ends, and that no signal and no other thread interrupts.
-        fatal: the process kills itself.
-    """
-
-    folder: Path
-    pause_s: float = 0.0
-    url: str | None = None
-    broken: str | None = None
-    deaf: bool = False
-    fatal: bool = False
-
-    def __call__(self, lease: Lease) -> None:
-        if lease.job == self.broken:
-            raise ModuleNotFoundError("no module of that name here")
-        if self.fatal:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.deaf:
-            deque(itertools.repeat(None), maxlen=0)
-        store = open_store(self.folder, self.url)
-        context = context_of(store, lease, InlineExecutor(CheapRecipe(self.pause_s)))
-        run_search_and_race(context)
-        store.commit(lease, state="finished")
-
-
-def hold_the_lock(seconds: float) -> None:
-    """A step that lets no other thread run."""
-    ctypes.PyDLL(None).usleep(int(seconds * 1e6))
-
-
-def claim_process(folder: Path, url: str | None, job: str, seconds: float) -> None:
-    """Tries to claim a job for a while; succeeds when it never can."""
-    store, end = open_store(folder, url), time.monotonic() + seconds
-    while time.monotonic() < end:
-        if store.claim(job, "thief", 60.0) is not None:
-            sys.exit(1)
-        time.sleep(0.05)
-
-
-def beat_process(folder: Path, job: str, said: Connection) -> None:
-    """A driver that tells its heartbeat's process id and waits to be killed."""
-    store = open_store(folder)
-    with heartbeat(store, acquire(store, job)):
-        said.send(heartbeats_of(os.getpid())[0])
-        time.sleep(60)
-
-
-def heartbeats_of(pid: int) -> list[int]:
-    """Process ids of a driver's heartbeats."""
-    children = Path(f"/proc/{pid}/task").glob("*/children")
-    pids = [int(child) for path in children for child in path.read_text().split()]
-    return [p for p in pids if b"heartbeat.py" in Path(f"/proc/{p}/cmdline").read_bytes()]
-
-
-def work_process(work: CheapWork, until: Until, environment: str, method: str) -> None:
-    """Entry point of a worker process; exits as the command does.
-
-    Args:
-        method: how it starts the processes of its jobs; forking is quick, but they would outlive a
-            worker that is killed.
-    """
-    attending._CONTEXT = multiprocessing.get_context(method)  # type: ignore[assignment]
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    store = open_store(work.folder, work.url)
-    worker = Worker(store, work, lambda job: job.environment == environment, 0.05, print)
-    sys.exit(130 if worker.run(until) == signal.SIGINT else 0)
 
 
 def drive_process(folder: Path, job: str, workers: int, pause_s: float) -> None:

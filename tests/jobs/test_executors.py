@@ -136,14 +136,24 @@ def kill_actor(ray: Any, actor: Any) -> None:
         return
 
 
+def work_until_all_are_there(executor: Any) -> None:
+    """The first actor answers while the second one is still on its way."""
+    deadline = time.monotonic() + 60
+    executor.submit("first", request_of(2))
+    while executor._arriving or executor._running:
+        assert time.monotonic() < deadline, "an actor found no place"
+        if not executor._running:
+            executor.submit("again", request_of(2))
+        executor.wait(1.0)
+
+
 class TestRay(ExecutorContract):
     @pytest.fixture
     def executor(self, ray_executor: RayExecutor) -> Iterator[Executor]:
         return ray_executor
 
     def test_a_lost_actor_gives_its_ticket_back_and_is_replaced(self, executor: Any) -> None:
-        executor.submit("warm", request_of(1))
-        collect(executor, 1)
+        work_until_all_are_there(executor)
         for actor in executor._idle:
             kill_actor(executor._ray, actor)
         executor.submit("a", request_of(5))

@@ -28,9 +28,9 @@ def children_of(pid: int) -> list[int]:
 
 
 def kill_something(driver: Any, rng: random.Random) -> None:
-    """The driver twice as often as one of its workers."""
-    workers = children_of(driver.pid)
-    victim = rng.choice([driver.pid, driver.pid, *workers[:1]])
+    """The driver, as often as its heartbeat and one of its workers together."""
+    children = children_of(driver.pid)
+    victim = rng.choice([driver.pid, driver.pid, *children[:2]])
     try:
         os.kill(victim, signal.SIGKILL)
     except ProcessLookupError:

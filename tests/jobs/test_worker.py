@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import cheap_job
+import cheap_worker
 import pytest
-from cheap_job import CheapWork
+from cheap_worker import CheapWork
 
-from autoprune.jobs import lease as leases
 from autoprune.trials.records import JobState
 from autoprune.trials.store import TrialStore
 
 WARM = multiprocessing.get_context("forkserver")
-WARM.set_forkserver_preload(["cheap_job", "torch", "optuna"])
+WARM.set_forkserver_preload(["cheap_worker", "torch", "optuna"])
 TRIALS = 30
 Start = Callable[..., Any]
 
@@ -39,7 +39,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         url: str | None = None, until: str = "stopped", method: str = "fork", **work: Any
     ) -> Any:
         arguments = (CheapWork(tmp_path, url=url, **work), until, "test", method)
-        process = WARM.Process(target=cheap_job.work_process, args=arguments)
+        process = WARM.Process(target=cheap_worker.work_process, args=arguments)
         process.start()
         started.append(process)
         return process
@@ -247,56 +247,3 @@ def test_a_job_whose_lease_expires_is_taken_from_a_machine_that_is_gone(
     store.renew(lease, 0.0)
     start(url, "empty").join(60)
     assert store.job(job).state == "finished"
-
-
-def test_a_driver_that_holds_the_interpreters_lock_keeps_its_job(
-    tmp_path: Path, url: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A thread would not: it does not run until the step has ended."""
-    monkeypatch.setattr(leases, "LEASE_S", 1.0)
-    store = cheap_job.open_store(tmp_path, url)
-    job = queue(store, 0)
-    lease = leases.acquire(store, job)
-    with leases.heartbeat(store, lease):
-        taken = WARM.Process(target=cheap_job.claim_process, args=(tmp_path, url, job, 4.0))
-        taken.start()
-        cheap_job.hold_the_lock(5.0)
-        taken.join()
-    assert taken.exitcode == 0, "another driver could take the job"
-    store.commit(lease)
-
-
-def test_a_heartbeat_ends_with_its_driver_and_never_outlives_it(tmp_path: Path) -> None:
-    store = cheap_job.open_store(tmp_path)
-    job = queue(store, 0)
-    ours, theirs = WARM.Pipe()
-    driver = WARM.Process(target=cheap_job.beat_process, args=(tmp_path, job, theirs))
-    driver.start()
-    keeper = ours.recv()
-    assert alive(keeper)
-    driver.kill()
-    driver.join()
-    wait_until(lambda: not alive(keeper), 5.0)
-
-
-def test_a_heartbeat_that_is_killed_is_started_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(leases, "LEASE_S", 3.0)
-    monkeypatch.setattr(leases, "_AGAIN_S", 0.05)
-    store = cheap_job.open_store(tmp_path)
-    lease = leases.acquire(store, queue(store, 0))
-    with leases.heartbeat(store, lease):
-        (keeper,) = cheap_job.heartbeats_of(os.getpid())
-        os.kill(keeper, signal.SIGKILL)
-        wait_until(lambda: cheap_job.heartbeats_of(os.getpid()) not in ([], [keeper]))
-        time.sleep(4.0)
-        assert store.holder(lease.job) == lease.owner
-    assert cheap_job.heartbeats_of(os.getpid()) == []
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[-1].split()[0] != "Z"
-    except OSError:
-        return False

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from compose import read_compose
 
-SERVICES = ("postgres", "search", "ray-head", "ray-worker")
+SERVICES = ("postgres", "worker", "ray-head", "ray-worker")
 SERVICE_KEYS = {
     "image", "build", "user", "working_dir", "init", "environment", "profiles", "entrypoint",
     "command", "depends_on", "volumes", "healthcheck", "shm_size", "restart", "secrets",
@@ -67,7 +67,7 @@ def test_dependencies_exist_and_show_their_health(compose: dict[str, Any]) -> No
 
 def test_database_and_clients_agree(compose: dict[str, Any]) -> None:
     server = compose["services"]["postgres"]["environment"]
-    for name in ("search", "ray-head"):
+    for name in ("worker", "ray-head"):
         client = compose["services"][name]["environment"]
         user, database = server["POSTGRES_USER"], server["POSTGRES_DB"]
         assert client["AUTOPRUNE_DB"] == f"postgresql://{user}@postgres/{database}"
@@ -75,7 +75,7 @@ def test_database_and_clients_agree(compose: dict[str, Any]) -> None:
 
 
 def test_artifacts_and_caches_lie_on_a_volume(compose: dict[str, Any]) -> None:
-    for name in ("search", "ray-head"):
+    for name in ("worker", "ray-head"):
         service = compose["services"][name]
         mounted = [mount.split(":")[1] for mount in service["volumes"]]
         for variable in ("AUTOPRUNE_ARTIFACTS", "AUTOPRUNE_CACHE"):
@@ -83,8 +83,18 @@ def test_artifacts_and_caches_lie_on_a_volume(compose: dict[str, Any]) -> None:
             assert any(path.startswith(f"{folder}/") for folder in mounted)
 
 
+def test_workers_start_with_the_database_and_again_after_they_ended(
+    compose: dict[str, Any],
+) -> None:
+    worker = compose["services"]["worker"]
+    assert worker["command"] == ["worker"]
+    assert "profiles" not in worker
+    assert worker["restart"] == compose["services"]["postgres"]["restart"] == "unless-stopped"
+    assert "postgres" in worker["depends_on"]
+
+
 def test_who_measures_shares_one_tmp_for_the_lock(compose: dict[str, Any]) -> None:
-    for name in ("search", "ray-head"):
+    for name in ("worker", "ray-head"):
         assert "scratch:/tmp" in compose["services"][name]["volumes"]
     head = compose["services"]["ray-head"]["command"]
     assert not any(word.startswith("--temp-dir=/tmp") for word in head)
@@ -93,7 +103,7 @@ def test_who_measures_shares_one_tmp_for_the_lock(compose: dict[str, Any]) -> No
 def test_no_container_of_ours_runs_as_root_or_publishes_a_port(
     compose: dict[str, Any], instructions: list[tuple[str, str]]
 ) -> None:
-    for name in ("search", "ray-head", "ray-worker"):
+    for name in ("worker", "ray-head", "ray-worker"):
         assert not compose["services"][name]["user"].startswith(("0", "root"))
     assert not any("ports" in service for service in compose["services"].values())
     users = [rest for word, rest in instructions if word == "USER"]
@@ -144,5 +154,5 @@ def test_the_image_is_of_the_version_built(
     compose: dict[str, Any], pyproject: dict[str, Any]
 ) -> None:
     version = pyproject["project"]["version"]
-    for name in ("search", "ray-head", "ray-worker"):
+    for name in ("worker", "ray-head", "ray-worker"):
         assert compose["services"][name]["image"] == f"autoprune:{version}"

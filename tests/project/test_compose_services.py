@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -44,23 +45,53 @@ def run(command: list[str], env: dict[str, str], timeout_s: float) -> subprocess
     )
 
 
-def test_the_search_service_works_on_postgresql(
-    services: dict[str, Any], postgres_url: str, tmp_path: Path
+def test_the_worker_service_runs_a_queued_job_on_postgresql(
+    services: dict[str, Any], postgres_url: str, tmp_path: Path, root: Path
 ) -> None:
-    service = services["search"]
+    """Its tables are made by whoever comes first; SIGTERM, as Docker sends it, ends it well."""
+    service = services["worker"]
     env = environment(
         service,
         AUTOPRUNE_DB=postgres_url,
         AUTOPRUNE_ARTIFACTS=str(tmp_path / "artifacts"),
         AUTOPRUNE_CACHE=str(tmp_path / "cache"),
     )
-    shown = run(command_of(service, ENTRYPOINT), env, 60)
-    assert "search" in shown.stdout
-    upgraded = run([*ENTRYPOINT, "db", "upgrade"], env, 60)
-    assert upgraded.returncode == 0, upgraded.stderr
-    listed = run([*ENTRYPOINT, "jobs", "--json"], env, 60)
-    assert listed.returncode == 0, listed.stderr
-    assert listed.stdout.strip() == "[]"
+    command = command_of(service, ENTRYPOINT)
+    worker = subprocess.Popen(
+        [str(BIN / command[0]), *command[1:]],
+        env=env,
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        job = queued(root, env)
+        wait_until(lambda: state_of(job, env) in ("finished", "failed"), "the job's end", 300)
+        worker.send_signal(signal.SIGTERM)
+        _, said = worker.communicate(timeout=30)
+    finally:
+        worker.kill()
+    assert worker.returncode == 0, said
+    assert state_of(job, env) == "finished", said
+    assert (tmp_path / "autoprune-out" / job / "schedule.json").exists()
+
+
+def queued(root: Path, env: dict[str, str]) -> str:
+    """Submit a tiny job as `docker compose run --rm worker search ...` does; returns its id."""
+    tiny = root / "tests/cli/tiny_net.py"
+    words = ["--model", f"{tiny}:network", "--data", f"{tiny}:split_loaders", "--divisor", "16"]
+    words += ["--trials", "2", "--steps", "1", "--race-steps", "1", "--finetune-epochs", "0"]
+    words += ["--workers", "1", "--min-keep", "0.25", "--budget", "65%"]
+    said = run([*ENTRYPOINT, "search", *words, "--queue", "--json"], env, 300)
+    assert said.returncode == 0, said.stderr
+    return str(json.loads(said.stdout)["job"])
+
+
+def state_of(job: str, env: dict[str, str]) -> str:
+    shown = run([*ENTRYPOINT, "show", job, "--json"], env, 60)
+    assert shown.returncode == 0, shown.stderr
+    return str(json.loads(shown.stdout)["state"])
 
 
 def test_the_health_check_of_postgresql_finds_a_running_server(

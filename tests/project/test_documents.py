@@ -81,7 +81,7 @@ def shown_commands(root: Path) -> Iterator[tuple[str, list[str]]]:
         text = document.read_text(encoding="utf-8").replace("\\\n", " ")
         for line in text.splitlines():
             line = re.sub(
-                r"^docker compose (?:run --rm search|exec ray-head autoprune) ",
+                r"^docker compose (?:run --rm worker|exec ray-head autoprune) ",
                 "autoprune ",
                 line.strip(),
             )

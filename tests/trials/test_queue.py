@@ -11,6 +11,7 @@ import pytest
 from autoprune.errors import InputError, LeaseLostError, UnknownJobError
 from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.engine import connect
+from autoprune.trials.queueing import LOSSES
 from autoprune.trials.records import JobState, Lease
 from autoprune.trials.store import TrialStore
 
@@ -146,6 +147,25 @@ def test_the_wish_for_a_job_whose_worker_was_lost_is_followed_by_the_next_one(
     store.request_state(job, "paused")
     assert store.claim(job, "b", 60.0, lambda owner: True) is None
     assert store.job(job).state == "paused"
+
+
+def test_a_job_that_loses_worker_after_worker_and_gets_nowhere_is_failed(
+    store: TrialStore, queued: Callable[[int], str]
+) -> None:
+    job = queued(0)
+    for n in range(LOSSES - 1):
+        assert store.claim(job, f"lost {n}", 0.0) is not None
+    lease = store.claim(job, "told to stop", 60.0)
+    assert lease is not None
+    store.commit(lease, events=[("told", {"trial": 0})])
+    store.release(lease, "queued")
+    for n in range(LOSSES):
+        assert store.claim(job, f"lost again {n}", 0.0) is not None, "a step forward counts"
+    assert store.claim(job, "one more", 60.0) is None
+    assert store.job(job).state == "failed"
+    assert f"lost {LOSSES} times" in str(store.job(job).error)
+    store.queue_job(job, 0, {})
+    assert store.waiting_jobs() == [job]
 
 
 def test_a_wish_is_dropped_when_the_job_is_acquired_again(store: TrialStore, job: str) -> None:
