@@ -8,8 +8,11 @@
         * ModelError             a model that cannot be traced or pruned; names the layer
         * TaskError              a loss, metric or batch of a task that cannot be used; names it
         * TableError             a latency table that cannot be used or lacks an operator
-        * DatabaseError          a database that cannot be opened, or of a newer revision
+        * DatabaseError          a database that cannot be opened
+            * RevisionError      a database of another revision, or of another program
         * UnknownJobError        no job of that id
+        * JobStateError          a job in that state cannot be paused, resumed or cancelled
+        * RepeatedRequestError   a request that made a job already
         * EnvironmentMismatchError   resume under another environment fingerprint
     * BudgetInfeasibleError      exit code 3: no schedule meets the budget; says the floor
     * ReplayMismatchError        a searcher no longer proposes what history says; names the trial
@@ -65,6 +68,18 @@ class TableError(InputError):
 
 class DatabaseError(InputError):
     """A trial database that cannot be used."""
+
+
+class RevisionError(DatabaseError):
+    """A trial database whose tables are not those this program reads and writes."""
+
+
+class JobStateError(InputError):
+    """What is asked of a job is not possible in its state."""
+
+
+class RepeatedRequestError(InputError):
+    """A request of this key has made a job already."""
 
 
 class UnknownJobError(InputError):

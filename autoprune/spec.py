@@ -216,7 +216,7 @@ _PARTS: dict[str, type[BaseModel]] = {
 
 def load_values(path: Path | None, overrides: dict[str, Any]) -> dict[str, Any]:
     """Fields from a YAML file (or none) with the command line's values on top; not checked yet."""
-    return merged({} if path is None else _read_yaml(path), overrides)
+    return merged({} if path is None else read_yaml(path), overrides)
 
 
 def merged(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -255,22 +255,27 @@ def _complaint(loc: tuple[int | str, ...], item: Mapping[str, Any], values: dict
     return f"{where}: {item['msg']}, got {item['input']!r}"
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, what: str = "job file") -> dict[str, Any]:
+    """The fields of a YAML file; raises InputError where it holds none.
+
+    Args:
+        what: kind of file, for messages.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot read the job file {path}: {error.strerror or error}") from None
+        raise InputError(f"cannot read the {what} {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise InputError(f"the job file {path} is not text: expected YAML in UTF-8") from None
+        raise InputError(f"the {what} {path} is not text: expected YAML in UTF-8") from None
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise InputError(f"the job file {path} is not YAML: {error}") from None
+        raise InputError(f"the {what} {path} is not YAML: {error}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise InputError(
-            f"the job file {path} must hold fields such as 'budget: 50%', got a "
+            f"the {what} {path} must hold fields such as 'budget: 50%', got a "
             f"{type(values).__name__}"
         )
     return values

@@ -45,11 +45,27 @@ def load(path: str | Path) -> tuple[Table, tuple[Calibration, ...]]:
     Raises:
         TableFileError: unreadable, not a latency table, of a newer version, or altered since.
     """
-    values = _read(Path(path))
-    check_version(f"latency table {path}", values, FORMAT_VERSION)
+    return parse(_read(Path(path)), str(path))
+
+
+def parse(values: object, name: str) -> tuple[Table, tuple[Calibration, ...]]:
+    """Read the content of a file that :func:`save` wrote.
+
+    Args:
+        values: JSON values.
+        name: of the file, for messages.
+
+    Raises:
+        TableFileError: not a latency table, of a newer version, or altered since.
+    """
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise TableFileError(
+            f"{name} is not a latency table: write one with 'autoprune latency measure --out'"
+        )
+    check_version(f"latency table {name}", values, FORMAT_VERSION)
     if not _is_sealed(values):
         raise TableFileError(
-            f"the latency table {path} was altered after it was sealed: measure it again or "
+            f"the latency table {name} was altered after it was sealed: measure it again or "
             "restore the original"
         )
     table = Table.from_json(values["table"])
@@ -67,7 +83,7 @@ def _is_sealed(values: dict[str, Any]) -> bool:
         return False
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> object:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -79,16 +95,12 @@ def _read(path: Path) -> dict[str, Any]:
     if not text.strip():
         raise TableFileError(f"{path} is not a latency table, it is empty: copy it again")
     try:
-        values = json.loads(text)
+        values: object = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise TableFileError(
             f"{path} is not a latency table, or was cut short ({error}): copy it again, or measure "
             "it again"
         ) from error
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise TableFileError(
-            f"{path} is not a latency table: write one with 'autoprune latency measure --out'"
-        )
     return values
 
 

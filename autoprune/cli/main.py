@@ -19,7 +19,9 @@ from autoprune.cli import (
     pause,
     resume,
     search,
+    serve,
     show,
+    token,
     trials,
     verify,
     worker,
@@ -47,6 +49,8 @@ app.command("trials")(trials.trials)
 app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("compare")(compare.compare)
+app.command("serve")(serve.serve)
+app.add_typer(token.app, name="token")
 app.add_typer(latency.app, name="latency")
 app.add_typer(db.app, name="db")
 

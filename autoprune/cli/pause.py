@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from autoprune.cli.options import DEFAULT_DB, AsJson, Db, Job
+from autoprune.cli.remote import Server
 from autoprune.cli.steering import steer
 
 
-def pause(job: Job, db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
+def pause(job: Job, db: Db = DEFAULT_DB, server: Server = None, as_json: AsJson = False) -> None:
     """Stop a job after its running trial; `resume` goes on where it stopped."""
-    steer(job, "paused", db, as_json)
+    steer(job, "paused", db, server, as_json)

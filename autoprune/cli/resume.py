@@ -10,6 +10,7 @@ from autoprune import composition
 from autoprune.cli.options import DEFAULT_DB, Artifacts, AsJson, Db, Job, Out
 from autoprune.cli.output import print_queued, say
 from autoprune.cli.progress import shown_progress
+from autoprune.cli.remote import RemoteServer, Server
 from autoprune.cli.search import bundle_folder, finish, report
 from autoprune.export.bundle import check_free
 from autoprune.jobs.packaging import holds_bundle_of
@@ -51,6 +52,7 @@ def resume(
         int | None,
         typer.Option("--priority", help="With --queue: workers take higher ones first."),
     ] = None,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a job that was stopped, cancelled or killed; a finished one gets no new trial."""
@@ -68,6 +70,9 @@ def resume(
         "priority": priority,
     }
     overrides = {key: value for key, value in given.items() if value is not None}
+    if server is not None:
+        print_queued(RemoteServer.at(server).change(job, "resume")["job"], as_json)
+        return
     stores, record = composition.open_job(db, job, artifacts)
     if queue:
         composition.leave_to_workers(stores, record, overrides)

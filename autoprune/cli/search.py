@@ -16,6 +16,7 @@ from autoprune.cli.answer import answer
 from autoprune.cli.options import CRITERION_HELP, AsJson, Out
 from autoprune.cli.output import print_job, print_json, print_queued, say
 from autoprune.cli.progress import shown_progress
+from autoprune.cli.remote import RemoteServer, Server
 from autoprune.errors import InputError, JobStoppedError
 from autoprune.jobs.packaging import bundle_files, export_job, holds_bundle_of
 from autoprune.jobs.planning import Plan
@@ -179,11 +180,15 @@ def search(
     queue: Annotated[
         bool, typer.Option("--queue", help="Leave the job to a worker: prints its id and ends.")
     ] = False,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the channels to keep in every layer under a budget; without options, on the digits."""
     given = {key: value for key, value in locals().items() if value is not None}
     values = load_values(given.pop("job_file", None), _overrides(given))
+    if server is not None:
+        submit_to(server, values, as_json)
+        return
     if values.get("from_job") is not None and "trials" not in values:
         if queue:
             raise InputError("--from without --trials answers at once: leave --queue out")
@@ -201,6 +206,12 @@ def search(
         return
     finish(stores, job, plan, 0)
     report(stores, job, spec, as_json)
+
+
+def submit_to(url: str, values: dict[str, Any], as_json: bool) -> None:
+    """Submit a job to a server, whose database and artifacts count."""
+    given = {name: value for name, value in values.items() if name not in ("db", "artifacts")}
+    print_queued(RemoteServer.at(url).submit(given)["job"], as_json)
 
 
 def _spec(values: dict[str, Any], job_file: Path | None) -> JobSpec:
@@ -250,6 +261,7 @@ def _overrides(given: dict[str, Any]) -> dict[str, Any]:
     """The command line's options as fields of the spec."""
     given.pop("as_json", None)
     given.pop("queue", None)
+    given.pop("server", None)
     for field in ("table", "calibration"):
         if field in given:
             given[field] = parse_tables(given[field])

@@ -5,13 +5,16 @@ from __future__ import annotations
 from autoprune import composition
 from autoprune.cli.options import DEFAULT_DB, AsJson, Db, Job
 from autoprune.cli.output import milliseconds, percent, print_json, print_table
+from autoprune.cli.remote import RemoteServer, Server
 from autoprune.jobs.summary import trial_rows
 
 
-def trials(job: Job, db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
+def trials(job: Job, db: Db = DEFAULT_DB, server: Server = None, as_json: AsJson = False) -> None:
     """List a job's trials in the order they were asked."""
-    store = composition.records_of(db)
-    rows = trial_rows(store, job)
+    if server is None:
+        rows = trial_rows(composition.records_of(db), job)
+    else:
+        rows = [*RemoteServer.at(server).items(f"/v1/jobs/{job}/trials", limit=500)]
     if as_json:
         print_json(rows)
         return

@@ -23,7 +23,7 @@ from autoprune.jobs.planning import Plan, make_plan
 from autoprune.jobs.start import Start
 from autoprune.jobs.subject import Subject, load_subject
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec
-from autoprune.trials.records import JobRecord
+from autoprune.trials.records import JobRecord, Request
 
 
 def submit(
@@ -32,6 +32,9 @@ def submit(
     subject: Subject | None = None,
     *,
     for_workers: bool = False,
+    stores: Stores | None = None,
+    request: Request | None = None,
+    may_measure: bool = True,
 ) -> tuple[Stores, str, Plan]:
     """Freeze a job and store it; what can be refused is refused before anything is written.
 
@@ -40,6 +43,9 @@ def submit(
 
     Args:
         for_workers: whether workers may take it, by the spec's priority.
+        stores: the spec's database, where it is open already.
+        request: of the service that asks for the job; the same one makes no second job.
+        may_measure: otherwise a job that needs a table that is not stored is refused.
     """
     admit(spec, subject.task if subject else None)
     origin = Origin.open(spec.from_job, spec.db, spec.artifacts) if spec.from_job else None
@@ -48,9 +54,10 @@ def submit(
     tables = obtain_all(
         spec,
         subject,
-        lambda: open_stores(spec.db, spec.artifacts).tables,
+        lambda: (stores or open_stores(spec.db, spec.artifacts)).tables,
         progress,
-        stored_tables(spec.db),
+        stored_tables(spec.db) if stores is None else stores.tables,
+        may_measure=may_measure,
     )
     check_device(spec, tables[primary_of(tables)].table)
     for name, priced in tables.items():
@@ -61,7 +68,7 @@ def submit(
         plan = replace(plan, start=origin.start(plan, subject, progress))
     environment = environment_fingerprint(spec.train_threads)
     base = describe_base(plan, scored)
-    stores = open_stores(spec.db, spec.artifacts)
+    stores = stores or open_stores(spec.db, spec.artifacts)
     keep_all(tables, stores.tables)
     weights = stores.trials.put_artifact(pack(subject.model.state_dict(), None), "base weights")
     how = {
@@ -71,7 +78,9 @@ def submit(
     }
     what = plan.what()
     priority = spec.priority if for_workers else None
-    job = stores.trials.create_job(what, hash_of(what), how, environment, base, priority=priority)
+    job = stores.trials.create_job(
+        what, hash_of(what), how, environment, base, priority=priority, request=request
+    )
     progress(
         "submitted",
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,8 @@ def _threads_here(spec: JobSpec) -> Iterator[int]:
         if selector is None:
             yield spec.threads
             continue
-        table, _ = find_table(selector, stored_tables(spec.db))
+        with _opened_tables(spec.db) as tables:
+            table, _ = find_table(selector, tables)
         if table.context.device.digest == this_device().digest:
             yield table.context.threads
 
@@ -116,6 +118,19 @@ def _check_artifacts(db: str, artifacts: str | None) -> None:
 def stored_tables(db: str) -> TableStore | None:
     """The tables of a database, or None where there is no such database."""
     return TableStore(connect(db, create=False)) if _is_there(db) else None
+
+
+@contextmanager
+def _opened_tables(db: str) -> Iterator[TableStore | None]:
+    """The same, and no connection left behind."""
+    if not _is_there(db):
+        yield None
+        return
+    engine = connect(db, create=False)
+    try:
+        yield TableStore(engine)
+    finally:
+        engine.dispose()
 
 
 def _is_there(db: str) -> bool:

@@ -25,12 +25,15 @@ def obtain_all(
     stored: Callable[[], TableStore],
     progress: Progress,
     known: TableStore | None = None,
+    *,
+    may_measure: bool = True,
 ) -> dict[str, PricedTable]:
     """Every table the job names, or the one that fits it.
 
     Args:
         stored: opens the database's tables; not called where files hold all there is to know.
         known: what the database holds already, for reading alone; None where there is none.
+        may_measure: otherwise what is not stored is refused.
 
     Raises:
         TableError: a table cannot price this network; says which one.
@@ -43,7 +46,7 @@ def obtain_all(
             if priced is None:
                 if selector is None:
                     check_exportable(subject, runtime(spec.runtime), spec.threads)
-                priced = obtain(single, subject, stored(), progress)
+                priced = obtain(single, subject, stored(), progress, may_measure=may_measure)
             found[name] = priced
         except TableError as error:
             raise TableError(f"table {name!r}: {error}") if name else error from None

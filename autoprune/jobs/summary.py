@@ -29,9 +29,9 @@ def summarise_job(store: TrialStore, job_id: str) -> Json:
         "trials_told": sum(t.state == "told" and t.purpose != "probe" for t in trials),
         "probes": _probes(trials),
         "digest": job_digest(job.what_hash, trials, finalists if complete else []),
-        "budget": {"given": job.how["budget"], **_limits(job)},
+        "budget": budget_of(job),
         "metric": job.what["metric"],
-        "base": {key: job.base.get(key) for key in _BASE_KEYS} | _own(job.base),
+        "base": base_of(job),
         "best": _best(store, job, trials),
         "ranking": rank_agreement(trials, entered),
         "final": _final(job),
@@ -57,8 +57,10 @@ def _probes(trials: list[TrialRecord]) -> Json:
     return {"count": len(probes), "seconds": seconds}
 
 
-def trial_rows(store: TrialStore, job_id: str) -> list[Json]:
-    """The list `autoprune trials JOB --json` prints."""
+def trial_rows(
+    store: TrialStore, job_id: str, start: int = 0, limit: int | None = None
+) -> list[Json]:
+    """The list `autoprune trials JOB --json` prints; from one trial on, so many of it."""
     job = store.job(job_id)
     names = _group_names(job)
     return [
@@ -73,7 +75,7 @@ def trial_rows(store: TrialStore, job_id: str) -> list[Json]:
             "seconds": trial.result.seconds if trial.result else None,
             "error": trial.result.error if trial.result else None,
         }
-        for trial in store.trials(job.id)
+        for trial in store.trials(job.id, start, limit)
     ]
 
 
@@ -117,6 +119,16 @@ def _group_names(job: JobRecord) -> list[str]:
 
 def _metric(job: JobRecord) -> Metric:
     return Metric(**job.what["metric"])
+
+
+def budget_of(job: JobRecord) -> Json:
+    """The budget as it was given, and in seconds, multiply-adds and parameters."""
+    return {"given": job.how["budget"], **_limits(job)}
+
+
+def base_of(job: JobRecord) -> Json:
+    """The unpruned network, less the shape of its layers."""
+    return {key: job.base.get(key) for key in _BASE_KEYS} | _own(job.base)
 
 
 def _limits(job: JobRecord) -> Json:

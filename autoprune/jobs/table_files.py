@@ -50,6 +50,11 @@ def read_file(path: Path) -> tuple[Table, tuple[Calibration, ...]]:
     return load(path.expanduser())
 
 
+def find_calibrations(hash: str, tables: TableStore) -> list[Calibration]:
+    """The calibrations of a stored table, the newest last."""
+    return [Calibration.from_json(item.document) for item in reversed(tables.calibrations(hash))]
+
+
 def find_table(selector: str, tables: TableStore | None) -> tuple[Table, tuple[Calibration, ...]]:
     """A table by file or hash, with its calibrations, the newest last."""
     path = Path(selector).expanduser()
@@ -59,8 +64,7 @@ def find_table(selector: str, tables: TableStore | None) -> tuple[Table, tuple[C
     if document is None or tables is None:
         raise unknown_table(selector)
     table = Table.from_json(document)
-    found = reversed(tables.calibrations(table.hash))
-    return table, tuple(Calibration.from_json(item.document) for item in found)
+    return table, tuple(find_calibrations(table.hash, tables))
 
 
 def unknown_table(selector: str) -> TableError:

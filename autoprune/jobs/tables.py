@@ -63,24 +63,74 @@ class PricedTable:
         return runs_here(self.table.context.runtime, self.table.context.device)
 
 
-def obtain(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress) -> PricedTable:
-    """The job's table and calibration; whatever is measured here is stored."""
-    table = obtain_table(spec, subject, tables, progress)
-    return with_calibration(subject, table, tables, progress, pinned_to=spec.only_calibration)
+def obtain(
+    spec: JobSpec,
+    subject: Subject,
+    tables: TableStore,
+    progress: Progress,
+    *,
+    may_measure: bool = True,
+) -> PricedTable:
+    """The job's table and calibration; whatever is measured here is stored.
+
+    Args:
+        may_measure: otherwise what is not stored is refused.
+    """
+    table = obtain_table(spec, subject, tables, progress, may_measure=may_measure)
+    return with_calibration(
+        subject,
+        table,
+        tables,
+        progress,
+        pinned_to=spec.only_calibration,
+        may_measure=may_measure,
+    )
 
 
-def obtain_table(spec: JobSpec, subject: Subject, tables: TableStore, progress: Progress) -> Table:
+def obtain_table(
+    spec: JobSpec,
+    subject: Subject,
+    tables: TableStore,
+    progress: Progress,
+    *,
+    may_measure: bool = True,
+) -> Table:
     """The table the spec names, the newest that fits, or a new one.
 
     Raises:
-        TableError: the named one is not known, or not of what the spec asks for.
+        TableError: the named one is not known, or not of what the spec asks for; or none fits and
+            none may be measured.
     """
     if spec.only_table is not None:
         table = _named(spec.only_table, tables)
+    elif (newest := _newest(spec, subject, tables)) is not None:
+        table = newest
+    elif may_measure:
+        table = measure_table(spec, subject, tables, progress)
     else:
-        table = _newest(spec, subject, tables) or measure_table(spec, subject, tables, progress)
+        raise _nothing_stored(spec)
     _check_fits(spec, subject, table)
     return table
+
+
+def check_stored(spec: JobSpec, tables: TableStore) -> None:
+    """Refuse a spec that names no table where none of its conditions is stored.
+
+    This needs no network: whether a stored one prices it is seen later.
+
+    Raises:
+        TableError: says what to do.
+    """
+    if spec.tables.get("", "") is None and tables.newest(context_key(_context(spec))) is None:
+        raise _nothing_stored(spec)
+
+
+def _nothing_stored(spec: JobSpec) -> TableError:
+    return TableError(
+        f"no stored table of this machine ({spec.runtime}, batch {spec.batch}, threads "
+        f"{spec.threads}) prices {spec.model}, and none is measured here: measure one with "
+        "'autoprune latency measure --model MODEL', or store one and name it by its hash as table"
+    )
 
 
 def from_file(
@@ -263,12 +313,14 @@ def with_calibration(
     *,
     again: bool = False,
     pinned_to: str | None = None,
+    may_measure: bool = True,
 ) -> PricedTable:
     """The table with its newest calibration for this network, measured now where there is none.
 
     Args:
         again: measure a new one, on more networks, whatever there is.
         pinned_to: the start of one calibration's hash, to be taken instead of the newest.
+        may_measure: otherwise a table without a calibration is refused.
     """
     stored = [] if again else _stored_calibrations(table, subject, tables)
     priced = _choose(stored, table, pinned_to)
@@ -279,6 +331,11 @@ def with_calibration(
             f"table {table.hash[:12]} was measured on another device "
             f"({table.context.device.processor}) and has no calibration for this network: run "
             "'autoprune latency measure --model MODEL --out FILE' there, and give that file"
+        )
+    if not may_measure:
+        raise TableError(
+            f"table {table.hash[:12]} has no calibration for this network, and none is measured "
+            "here: make one with 'autoprune latency check --model MODEL --table HASH'"
         )
     networks = CHECK_NETWORKS if again else CALIBRATION_NETWORKS
     calibration = calibrate(subject, table, progress, networks)

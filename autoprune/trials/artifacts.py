@@ -10,6 +10,7 @@ import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from autoprune.errors import StorageError
 
@@ -58,19 +59,32 @@ class ArtifactFolder:
         Raises:
             StorageError: the file is missing, or is not what was put.
         """
+        with self.open(name) as file:
+            return file.read()
+
+    def open(self, name: str) -> BinaryIO:
+        """The file put under a hash, at its start; close it.
+
+        Raises:
+            StorageError: the file is missing, or is not what was put.
+        """
         try:
-            content = self._file(name).read_bytes()
+            file = self._file(name).open("rb")
         except OSError as error:
-            raise StorageError(
-                f"artifact {name} cannot be read from {self.path}: {error.strerror}. Name the "
-                "job's artifact folder with --artifacts, or restore it from a backup"
-            ) from error
-        if hashlib.sha256(content).hexdigest() != name:
+            raise self._unreadable(name, error) from error
+        try:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+        except OSError as error:
+            file.close()
+            raise self._unreadable(name, error) from error
+        if found != name:
+            file.close()
             raise StorageError(
                 f"artifact {name} in {self.path} is damaged: delete the file, or restore it from a "
                 "backup; weights of trials are then made again"
             )
-        return content
+        return file
 
     def exists(self, name: str) -> bool:
         """Whether the artifact is there; its content is checked by :meth:`get`."""
@@ -109,6 +123,12 @@ class ArtifactFolder:
             return hashlib.sha256(self._file(name).read_bytes()).hexdigest() == name
         except OSError:
             return False
+
+    def _unreadable(self, name: str, error: OSError) -> StorageError:
+        return StorageError(
+            f"artifact {name} cannot be read from {self.path}: {error.strerror}. Name the job's "
+            "artifact folder with --artifacts, or restore it from a backup"
+        )
 
     def _unwritable(self, error: OSError) -> StorageError:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -42,11 +42,20 @@ def connect(url: str, *, create: bool = True) -> Engine:
 
 def open_engine(url: str, *, create: bool = True) -> Engine:
     """Open a database of any revision, for ``autoprune db upgrade``; see :func:`connect`."""
-    parsed = _parse(url)
-    in_a_file = parsed.get_backend_name() == "sqlite"
-    engine = _sqlite(parsed, create) if in_a_file else _postgres(parsed)
+    engine = unconnected_engine(url, create=create)
     with translated(engine.url), engine.connect():
         return engine
+
+
+def unconnected_engine(url: str, *, create: bool = True) -> Engine:
+    """The engine of a database that may be out of reach yet; see :func:`connect`.
+
+    Raises:
+        DatabaseError: the address cannot be read, or there is no such file.
+    """
+    parsed = _parse(url)
+    in_a_file = parsed.get_backend_name() == "sqlite"
+    return _sqlite(parsed, create) if in_a_file else _postgres(parsed)
 
 
 def default_artifacts(engine: Engine) -> Path:

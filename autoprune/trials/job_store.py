@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from autoprune.errors import InputError, UnknownJobError
+from autoprune.errors import InputError, RepeatedRequestError, UnknownJobError
 from autoprune.trials import leases
-from autoprune.trials.models import Job, utc_now
-from autoprune.trials.records import JobRecord, JobState, Json, Lease
+from autoprune.trials.evaluations import insert_on
+from autoprune.trials.models import Job, JobRequest, utc_now
+from autoprune.trials.records import JobRecord, JobState, Json, Lease, Request
 from autoprune.trials.rows import job_record
 from autoprune.trials.store_base import StoreBase
 
@@ -26,12 +28,17 @@ class JobStore(StoreBase):
         base: Json,
         *,
         priority: int | None = None,
+        request: Request | None = None,
     ) -> str:
         """Enter a job, queued and at stage ``search``; returns its id of eight hex digits.
 
         Args:
             priority: makes it a job for workers, who take higher ones first; None keeps it from
                 them.
+            request: what asked for it, so that it is entered once.
+
+        Raises:
+            RepeatedRequestError: a request of this key has made a job already; nothing is entered.
         """
         job = secrets.token_hex(4)
         with self._database.write() as session:
@@ -54,6 +61,8 @@ class JobStore(StoreBase):
                     created=utc_now(),
                 )
             )
+            if request is not None:
+                _remember(session, request, job)
         return job
 
     def job(self, id: str) -> JobRecord:
@@ -66,14 +75,16 @@ class JobStore(StoreBase):
         prefix = id.lower()
         matches = Job.id.startswith(prefix, autoescape=True)
         with self._database.read() as session:
+            named = session.get(Job, prefix)
+            if named is not None:
+                return job_record(named)
             rows = session.scalars(select(Job).where(matches).order_by(Job.id)).all() if id else []
-            exact = [row for row in rows if row.id == prefix]
             if not rows:
                 raise UnknownJobError(id)
-            if len(rows) > 1 and not exact:
+            if len(rows) > 1:
                 ids = ", ".join(row.id for row in rows)
                 raise InputError(f"{id!r} is the start of several jobs, {ids}: give more of it")
-            return job_record((exact or rows)[0])
+            return job_record(rows[0])
 
     def jobs(self) -> list[JobRecord]:
         """All jobs, oldest first."""
@@ -125,3 +136,19 @@ class JobStore(StoreBase):
         """Who holds the job now, None when nobody does."""
         with self._database.read() as session:
             return leases.holder(session, job)
+
+
+def _remember(session: Session, request: Request, job: str) -> None:
+    session.flush()
+    row = {
+        "scope": request.scope,
+        "key": request.key,
+        "body_hash": request.body_hash,
+        "job_id": job,
+        "created": utc_now(),
+    }
+    new = insert_on(session, JobRequest, row).on_conflict_do_nothing(
+        index_elements=["scope", "key"]
+    )
+    if session.execute(new.returning(JobRequest.key)).one_or_none() is None:
+        raise RepeatedRequestError(f"a request with the key {request.key!r} has made a job already")

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, func, inspect, select
 
-from autoprune.errors import DatabaseError
+from autoprune.errors import DatabaseError, RevisionError
 from autoprune.trials.database import WRITES, shown, translated
 from autoprune.trials.models import Base
 
@@ -92,20 +92,20 @@ def _revision(connection: Connection) -> Revision:
     return Revision(stored, head, "older" if stored in known else "newer")
 
 
-def _unusable(engine: Engine, found: Revision) -> DatabaseError:
+def _unusable(engine: Engine, found: Revision) -> RevisionError:
     name = shown(engine.url)
     if found.state == "newer":
-        return DatabaseError(
+        return RevisionError(
             f"the trial database {name} is of revision {found.stored}, newer than this "
             f"autoprune, which writes {found.head}: install the newer autoprune, or name another "
             "database with --db"
         )
     if found.state == "older":
-        return DatabaseError(
+        return RevisionError(
             f"the trial database {name} is of revision {found.stored}, this autoprune writes "
             f"{found.head}: make a backup, end its running jobs, then run 'autoprune db upgrade'"
         )
-    return DatabaseError(
+    return RevisionError(
         f"the database {name} holds tables of another program that have the names of ours: use a "
         "database of its own for autoprune"
     )

@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     LargeBinary,
     MetaData,
     String,
@@ -85,6 +86,12 @@ class Job(Base):
     lease_owner: Mapped[str | None]
     lease_until: Mapped[float | None]
     created: Mapped[str] = mapped_column(String(32))
+
+    # The rows are long: lists are read off these.
+    __table_args__ = (
+        Index("ix_jobs_created", "created", "id"),
+        Index("ix_jobs_state", "state", "created", "id"),
+    )
 
 
 class Trial(ResultColumns, Base):
@@ -196,4 +203,27 @@ class Calibration(Base):
     table_hash: Mapped[str] = mapped_column(ForeignKey("tables.hash"), index=True)
     network: Mapped[str]
     document: Mapped[dict[str, Any]]
+    created: Mapped[str] = mapped_column(String(32))
+
+
+class AccessToken(Base):
+    """Who may use the service; the token itself is stored nowhere."""
+
+    __tablename__ = "access_tokens"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sha256: Mapped[str] = mapped_column(SHA256, unique=True)
+    created: Mapped[str] = mapped_column(String(32))
+    revoked: Mapped[str | None] = mapped_column(String(32))
+
+
+class JobRequest(Base):
+    """The job that a request to the service made, so that the same request makes no second one."""
+
+    __tablename__ = "job_requests"
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_hash: Mapped[str] = mapped_column(SHA256)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
     created: Mapped[str] = mapped_column(String(32))

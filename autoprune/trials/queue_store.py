@@ -55,7 +55,7 @@ class QueueStore(StoreBase):
 
         Raises:
             UnknownJobError: no such job.
-            InputError: a job in its state can be neither.
+            JobStateError: a job in its state can be neither.
         """
         with self._database.write() as session:
             return queueing.wish(session, job, desired, is_gone)
@@ -77,7 +77,7 @@ class QueueStore(StoreBase):
 
         Raises:
             UnknownJobError: no such job.
-            InputError: it is driven now, or finished.
+            JobStateError: it is driven now, or finished.
         """
         with self._database.write() as session:
             queueing.put_back(session, job, priority, how, is_gone)

@@ -13,7 +13,7 @@ from typing import cast
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from autoprune.errors import InputError, UnknownJobError
+from autoprune.errors import InputError, JobStateError, UnknownJobError
 from autoprune.trials import history, leases
 from autoprune.trials.models import Job
 from autoprune.trials.records import JobState, Json, Lease
@@ -72,7 +72,7 @@ def wish(session: Session, job: str, desired: JobState, is_gone: IsGone) -> JobS
         The job's state now.
 
     Raises:
-        InputError: a job in this state cannot be.
+        JobStateError: a job in this state cannot be.
     """
     row = session.execute(
         select(Job.state, Job.lease_owner, Job.lease_until).where(Job.id == job).with_for_update()
@@ -83,7 +83,7 @@ def wish(session: Session, job: str, desired: JobState, is_gone: IsGone) -> JobS
         raise InputError(f"a job can be asked to be paused or cancelled, got {desired!r}")
     state = cast(JobState, row.state)
     if state not in _STOPPABLE[desired]:
-        raise InputError(f"job {job} is {state}: it cannot be {desired} any more")
+        raise JobStateError(f"job {job} is {state}: it cannot be {desired} any more")
     if state == "running" and leases.is_live(row, leases.now(session), is_gone):
         session.execute(update(Job).where(Job.id == job).values(desired_state=desired))
         history.note(session, job, [("wish", {"state": desired})])
@@ -97,7 +97,7 @@ def put_back(session: Session, job: str, priority: int, how: Json, is_gone: IsGo
     """Queue a job that stands still, for workers.
 
     Raises:
-        InputError: it is driven now, waits already, or is finished.
+        JobStateError: it is driven now, waits already, or is finished.
     """
     row = session.execute(
         select(Job.state, Job.lease_owner, Job.lease_until).where(Job.id == job).with_for_update()
@@ -105,9 +105,9 @@ def put_back(session: Session, job: str, priority: int, how: Json, is_gone: IsGo
     if row is None:
         raise UnknownJobError(job)
     if row.state == "finished":
-        raise InputError(f"job {job} is finished: there is nothing left to run")
+        raise JobStateError(f"job {job} is finished: there is nothing left to run")
     if leases.is_live(row, leases.now(session), is_gone):
-        raise InputError(
+        raise JobStateError(
             f"job {job} is driven by {row.lease_owner}: pause it with 'autoprune pause {job}' first"
         )
     session.execute(update(Job).where(Job.id == job).values(priority=priority, how=how))

@@ -50,6 +50,56 @@ class JobRecord:
 
 
 @dataclass(frozen=True)
+class JobListed:
+    """One line of the list of jobs.
+
+    Args:
+        trials: as many as the job may run.
+    """
+
+    id: str
+    state: JobState
+    stage: str
+    created: str
+    priority: int | None
+    searcher: str
+    trials: int
+    budget: tuple[str, ...]
+    model: str
+    weights: str | None
+    data: str
+
+
+@dataclass(frozen=True)
+class JobPosition:
+    """How far a job is: two that are equal had nothing happen between them.
+
+    Args:
+        state, stage, epoch: of the job.
+        trials: how many were asked, have a result, and were told.
+        finalists: how many there are, have a score, and were measured.
+        events: sequence number of the last one; 0 before the first.
+    """
+
+    state: JobState
+    stage: str
+    epoch: int
+    desired: JobState | None
+    trials: tuple[int, int, int]
+    finalists: tuple[int, int, int]
+    events: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """What made a job: who asked (a token's name), under which key, and the hash of the body."""
+
+    scope: str
+    key: str
+    body_hash: str
+
+
+@dataclass(frozen=True)
 class TrialResult:
     """What one evaluation said; also the row of a reusable evaluation.
 

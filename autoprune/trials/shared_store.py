@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 from sqlalchemy import delete
 
 from autoprune.trials import evaluations
@@ -41,6 +43,10 @@ class SharedStore(StoreBase):
     def get_artifact(self, sha256: str) -> bytes:
         """A file's content, checked; raises StorageError when it is missing or damaged."""
         return self._artifacts.get(sha256)
+
+    def open_artifact(self, sha256: str) -> BinaryIO:
+        """A file to be read piece by piece, checked before; close it. Raises as get_artifact."""
+        return self._artifacts.open(sha256)
 
     def has_artifact(self, sha256: str) -> bool:
         """Whether the file is there."""

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from autoprune.trials import history, leases
+from autoprune.trials.browse_store import BrowseStore
 from autoprune.trials.column_types import storable
 from autoprune.trials.finalist_store import FinalistStore
 from autoprune.trials.job_store import JobStore
@@ -31,7 +32,7 @@ from autoprune.trials.rows import event_record, trial_record
 from autoprune.trials.shared_store import SharedStore
 
 
-class TrialStore(JobStore, QueueStore, FinalistStore, SharedStore):
+class TrialStore(JobStore, QueueStore, BrowseStore, FinalistStore, SharedStore):
     """Jobs, trials, reusable scores and artifacts.
 
     Legal order::
@@ -135,12 +136,13 @@ class TrialStore(JobStore, QueueStore, FinalistStore, SharedStore):
         with self._database.read() as session:
             return history.latest(session, job)
 
-    def events(self, job: str, after: int = 0) -> list[Event]:
+    def events(self, job: str, after: int = 0, limit: int | None = None) -> list[Event]:
         """The job's events of a sequence number above ``after``, in order; the first has 1."""
         rows = (
             select(StoredEvent)
             .where(StoredEvent.job_id == job, StoredEvent.sequence > after)
             .order_by(StoredEvent.sequence)
+            .limit(limit)
         )
         with self._database.read() as session:
             return [event_record(row) for row in session.scalars(rows)]

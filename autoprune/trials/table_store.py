@@ -124,6 +124,14 @@ class TableStore:
             found = session.execute(rows.order_by(LatencyTable.id.desc()))
             return [StoredTable(row.hash, row.context_key, row.created) for row in found]
 
+    def page(self, limit: int, before: int | None = None) -> list[tuple[int, str]]:
+        """Number and hash of at most ``limit`` tables, newest first, of lower numbers than one."""
+        rows = select(LatencyTable.id, LatencyTable.hash).order_by(LatencyTable.id.desc())
+        if before is not None:
+            rows = rows.where(LatencyTable.id < before)
+        with self._database.read() as session:
+            return [(row.id, row.hash) for row in session.execute(rows.limit(limit))]
+
     def save_calibration(self, hash: str, table_hash: str, network: str, document: Json) -> None:
         """Keep a calibration of a sealed table; again with the same content changes nothing.
 

@@ -8,9 +8,10 @@ import typer
 
 from autoprune import composition
 from autoprune.cli.latency.options import TABLE_HELP, MeasuringOptions, Model, with_options
-from autoprune.cli.latency.printing import ERRORS, print_priced
+from autoprune.cli.latency.printing import print_priced
 from autoprune.cli.options import DEFAULT_DB, AsJson, Db
 from autoprune.cli.progress import shown_progress
+from autoprune.jobs.table_summary import ERRORS
 
 
 @with_options

@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from autoprune.cli.latency.options import TABLE_HELP, TableOut
-from autoprune.cli.latency.printing import about, print_about, shown
+from autoprune.cli.latency.printing import print_about
 from autoprune.cli.options import DEFAULT_DB, AsJson, Db, check_writable
 from autoprune.cli.output import print_json, say
 from autoprune.jobs.admission import stored_tables
 from autoprune.jobs.table_files import find_table
+from autoprune.jobs.table_summary import about, shown
 from latency_tables.storage import save
 
 

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from autoprune import composition
-from autoprune.cli.latency.printing import about, print_about, shown
+from autoprune.cli.latency.printing import print_about
 from autoprune.cli.options import DEFAULT_DB, AsJson, Db
 from autoprune.cli.output import print_json, say
+from autoprune.jobs.table_summary import about, shown
 
 
 def import_table(

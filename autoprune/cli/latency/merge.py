@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from autoprune.cli.latency.options import TableOut
-from autoprune.cli.latency.printing import about, print_about, shown
+from autoprune.cli.latency.printing import print_about
 from autoprune.cli.options import AsJson, check_writable
 from autoprune.cli.output import print_json, say
 from autoprune.jobs.table_files import merge_files
+from autoprune.jobs.table_summary import about, shown
 from latency_tables.storage import save
 
 

@@ -10,12 +10,13 @@ import typer
 
 from autoprune.cli.latency.options import TABLE_HELP, NetworkOptions, with_options
 from autoprune.cli.latency.plot import write_plot
-from autoprune.cli.latency.printing import about, print_about, shown
+from autoprune.cli.latency.printing import print_about
 from autoprune.cli.options import DEFAULT_DB, AsJson, Db, check_writable
 from autoprune.cli.output import milliseconds, print_json, print_table, say
 from autoprune.errors import InputError
 from autoprune.jobs.admission import stored_tables
 from autoprune.jobs.table_files import all_tables, find_table
+from autoprune.jobs.table_summary import about, shown
 from latency_tables.table import Table
 
 

@@ -1,0 +1,121 @@
+"""The names that may be used over HTTP, and what each stands for on the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from autoprune.api.problems import Problem
+from autoprune.errors import InputError
+from autoprune.spec import METRICS, Direction
+
+
+class CatalogModel(BaseModel):
+    """A model with its weights and task, as ``--model``, ``--weights`` and ``--task`` take them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    weights: str | None = None
+    task: str | None = None
+
+
+class CatalogMetric(BaseModel):
+    """A metric of the operator's, as ``--metric`` takes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: str
+    direction: Direction
+
+
+class Catalog(BaseModel):
+    """What the operator lists beside the built-in names.
+
+    Args:
+        models: name -> model, weights and task.
+        data: name -> what ``--data`` takes.
+        metrics: name -> function and direction.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: dict[str, CatalogModel] = {}
+    data: dict[str, str] = {}
+    metrics: dict[str, CatalogMetric] = {}
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], built_in: Mapping[str, Mapping[str, Any]]) -> Catalog:
+        """A catalog of a YAML file's values, with the built-in names.
+
+        Args:
+            built_in: names of ``models`` and ``data`` that nobody can take.
+
+        Raises:
+            InputError: a field is wrong, or a built-in name is taken.
+        """
+        try:
+            own = cls.model_validate(values)
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}"
+                for item in error.errors()
+            )
+            raise InputError(f"the catalog cannot be used: {wrong}") from None
+        taken = {*own.models, *own.data, *own.metrics} & {
+            *METRICS,
+            *built_in["models"],
+            *built_in["data"],
+        }
+        if taken:
+            raise InputError(
+                f"the catalog cannot use the built-in names {', '.join(sorted(taken))}: take others"
+            )
+        return cls.model_validate(
+            {
+                "models": {**built_in["models"], **own.models},
+                "data": {**built_in["data"], **own.data},
+                "metrics": own.metrics,
+            }
+        )
+
+    def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields of a job file, in which names are what they stand for.
+
+        Raises:
+            Problem: a name that is not listed.
+        """
+        values = dict(given)
+        if "model" in given:
+            entry = _look_up("model", given["model"], self.models)
+            values |= entry.model_dump(exclude_none=True)
+        if "data" in given:
+            values["data"] = _look_up("data", given["data"], self.data)
+        metric = given.get("metric", {}).get("name")
+        if metric is not None and metric not in METRICS:
+            listed = _look_up("metric", metric, {**dict.fromkeys(METRICS), **self.metrics})
+            values["metric"] = {"name": listed.metric, "direction": listed.direction}
+        return values
+
+    def name_of_model(self, model: str, weights: str | None) -> str | None:
+        """The name of a model by what it stands for; None where it is not listed."""
+        listed = (
+            name
+            for name, entry in self.models.items()
+            if entry.model == model and entry.weights == weights
+        )
+        return next(listed, None)
+
+    def name_of_data(self, data: str) -> str | None:
+        """The name of data by what it stands for; None where it is not listed."""
+        return next((name for name, spec in self.data.items() if spec == data), None)
+
+
+def _look_up(what: str, name: str, known: Mapping[str, Any]) -> Any:
+    if name not in known:
+        raise Problem(
+            "name-unknown", f"unknown {what} {name!r}; there is: {', '.join(sorted(known))}"
+        )
+    return known[name]

@@ -1,0 +1,237 @@
+"""The documents that routes answer, for the OpenAPI document and whoever reads it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+State = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
+Object = dict[str, Any]
+
+
+class Document(BaseModel):
+    """Fields may be added to any document."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Alive(Document):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class Ready(Document):
+    """The database answers, and is of this program's revision."""
+
+    status: Literal["ready"]
+
+
+class Name(Document):
+    """A name that may be used."""
+
+    name: str = Field(examples=["autoprune:resnet20"])
+    built_in: bool
+
+
+class Names(Document):
+    """Names that may be used."""
+
+    items: list[Name]
+
+
+class JobLine(Document):
+    """One job of the list."""
+
+    job: str = Field(examples=["5a1c09de"])
+    state: State
+    stage: str = Field(examples=["search"])
+    created: str
+    priority: int | None = Field(description="Workers take higher ones first; null: not theirs.")
+    searcher: str
+    trials: int = Field(description="As many as the job may run.")
+    budget: list[str] = Field(examples=[["50%"]])
+    model: str | None = Field(description="By its name in the catalog; null for any other.")
+    data: str | None = Field(description="By its name in the catalog; null for any other.")
+
+
+class JobPage(Document):
+    """A page of jobs, newest first."""
+
+    items: list[JobLine]
+    next: str | None = Field(description="Cursor of the next page; null on the last one.")
+
+
+class Budget(Document):
+    """The budget as it was given, and in seconds, multiply-adds and parameters."""
+
+    given: list[str]
+    latency_s: float | None = None
+    macs: float | None = None
+    params: float | None = None
+
+
+class Layer(Document):
+    """One layer, before and after."""
+
+    type: str
+    in_channels: list[int]
+    out_channels: list[int]
+    keep_ratio: float = Field(description="Output channels after / before, in (0, 1].")
+
+
+class Best(Document):
+    """The chosen schedule; until there is one, the best candidate so far."""
+
+    trial: int
+    score: float | None
+    accuracy: float | None
+    predicted_latency_s: float | None
+    measured_latency_s: float | None
+    macs: int | None
+    params: int | None
+    layers: dict[str, Layer]
+
+
+class Job(Document):
+    """What `autoprune show JOB --json` prints, and what a page about the job needs beside it."""
+
+    job: str
+    state: State
+    stage: str
+    searcher: str
+    seed: int
+    trials: int = Field(description="Asked so far, without probes.")
+    trials_told: int
+    trials_planned: int
+    digest: str
+    budget: Budget
+    metric: Object = Field(examples=[{"name": "calibrated-loss", "direction": "minimize"}])
+    base: Object = Field(description="The unpruned network: score, accuracy, latency, size.")
+    best: Best | None
+    final: Object | None
+    error: str | None
+    desired_state: State | None = Field(description="What the job's driver was asked to do next.")
+    created: str
+    priority: int | None
+    model: str | None
+    data: str | None
+    savings: list[Object] | None = Field(
+        description="By each table, the time that each group of layers saves, with its share."
+    )
+    has_bundle: bool = Field(description="Whether /export has something to give.")
+
+
+class Trial(Document):
+    """One trial, as `autoprune trials JOB --json` prints it."""
+
+    index: int
+    purpose: Literal["candidate", "step", "probe"]
+    state: Literal["asked", "finished", "told"]
+    widths: dict[str, int]
+    score: float | None
+    accuracy: float | None
+    predicted_latency_s: float | None
+    seconds: float | None
+    error: str | None
+
+
+class TrialPage(Document):
+    """A page of trials, in the order they were asked."""
+
+    items: list[Trial]
+    next: str | None
+
+
+class Group(Document):
+    """Channels that were pruned together."""
+
+    units: int
+    width: int
+    kept: list[int]
+
+
+class Schedule(Document):
+    """What a finished job chose."""
+
+    job: str
+    digest: str
+    budget: Budget
+    status: Literal["measured", "predicted"]
+    base_latency_s: float
+    predicted_latency_s: float
+    measured_latency_s: float | None
+    layers: dict[str, Layer]
+    groups: dict[str, Group]
+    savings: list[Object] | None
+    accuracy: Object
+
+
+class Front(Document):
+    """The trials that no other beats in latency and score, fastest first."""
+
+    job: str
+    state: State
+    metric: Object
+    budget: list[str]
+    limit_s: float | None
+    unpruned: Object
+    chosen: Object | None
+    front: list[Object]
+
+
+class Submitted(Document):
+    """A job that was stored; a worker takes it up."""
+
+    job: str
+    state: Literal["queued"]
+    created: str
+    budget: Budget
+    base: Object
+
+
+class Changed(Document):
+    """Where a job stands after a wish."""
+
+    job: str
+    state: State
+    desired_state: State | None = Field(
+        description="What its driver is about to do; null: done already."
+    )
+
+
+class TableLine(Document):
+    """A latency table in a dozen words."""
+
+    hash: str
+    runtime: str
+    runtime_version: str
+    batch: int
+    threads: int
+    dtype: str
+    processor: str
+    instruction_set: str
+    operators: int
+    noisy: int
+
+
+class TablePage(Document):
+    """A page of tables, newest first."""
+
+    items: list[TableLine]
+    next: str | None
+
+
+class Table(TableLine):
+    """A table with its calibrations and one page of its entries."""
+
+    calibrations: list[Object]
+    items: list[Object] = Field(description="Entries: an operator and its latency in seconds.")
+    next: str | None
+
+
+class StoredTable(TableLine):
+    """A table that was stored."""
+
+    calibrations: list[Object]

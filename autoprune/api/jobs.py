@@ -1,0 +1,182 @@
+"""GET /v1/jobs and what belongs to one job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from autoprune.api import documents
+from autoprune.api.answers import JobId, answer, problems, returns
+from autoprune.api.pages import page, place_of
+from autoprune.api.problems import Problem
+from autoprune.api.service import Service, service_of
+from autoprune.jobs.chosen import describe_chosen
+from autoprune.jobs.front import front_rows, read_front
+from autoprune.jobs.summary import savings_of, summarise_job, trial_rows
+from autoprune.trials.records import JobListed, JobPosition, Json
+
+router = APIRouter(tags=["jobs"])
+Limit = Annotated[int, Query(ge=1, le=500, description="Most items of the page.")]
+Cursor = Annotated[
+    str | None, Query(max_length=300, description="`next` of the page before; none begins.")
+]
+
+
+@router.get(
+    "/v1/jobs",
+    summary="The jobs, newest first",
+    response_model=None,
+    responses={
+        **returns(documents.JobPage, "A page of jobs."),
+        **problems("cursor-invalid", "request-invalid"),
+    },
+)
+def jobs(
+    request: Request,
+    state: Annotated[documents.State | None, Query(description="Only those in it.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """One page of all jobs, or of those in one state."""
+    service, of = service_of(request), f"jobs {state or 'all'}"
+    place = place_of(cursor, of, (str, str))
+    found = service.trials.job_page(limit, (place[0], place[1]) if place else None, state)
+    last = [found[-1].created, found[-1].id] if found else None
+    return answer(page([_line(service, job) for job in found], limit, of, last))
+
+
+@router.get(
+    "/v1/jobs/{job}",
+    summary="One job",
+    response_model=None,
+    responses={
+        **returns(documents.Job, "The job as it stands."),
+        **problems("job-unknown", "request-invalid"),
+    },
+)
+def job(request: Request, job: JobId) -> Response:
+    """State, progress, digest, and the best schedule so far with every layer."""
+    service = service_of(request)
+    position = service.trials.position(job)
+    shown = service.memory.answer("job", job, position, lambda: _shown(service, job))
+    record = service.trials.job(job)
+    now = {
+        "desired_state": position.desired,
+        "priority": record.priority,
+        "has_bundle": record.results.get("bundle_archive") is not None,
+    }
+    return answer({**shown, **now})
+
+
+@router.get(
+    "/v1/jobs/{job}/trials",
+    summary="The trials of a job",
+    response_model=None,
+    responses={
+        **returns(documents.TrialPage, "A page of trials, in the order they were asked."),
+        **problems("cursor-invalid", "job-unknown", "request-invalid"),
+    },
+)
+def trials(request: Request, job: JobId, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    """One page; what `autoprune trials JOB --json` prints."""
+    of = f"trials {job}"
+    place = place_of(cursor, of, (int,))
+    rows = trial_rows(service_of(request).trials, job, place[0] if place else 0, limit)
+    return answer(page(rows, limit, of, [rows[-1]["index"] + 1] if rows else None))
+
+
+@router.get(
+    "/v1/jobs/{job}/schedule",
+    summary="What a finished job chose",
+    response_model=None,
+    responses={
+        **returns(documents.Schedule, "Layers, kept units, latencies and accuracies."),
+        **problems("job-unknown", "job-unfinished", "request-invalid"),
+    },
+)
+def schedule(request: Request, job: JobId) -> Response:
+    """Keep ratios of every layer, and the time that each group of channels saves."""
+    return _remembered(
+        request, job, "schedule", lambda service: describe_chosen(service.trials, job), check_done
+    )
+
+
+@router.get(
+    "/v1/jobs/{job}/front",
+    summary="The front of score against latency",
+    response_model=None,
+    responses={
+        **returns(documents.Front, "The trials that no other beats, fastest first."),
+        **problems("job-unknown", "request-invalid"),
+    },
+)
+def front(request: Request, job: JobId) -> Response:
+    """Of a job in any state, over the trials told so far; empty before the first."""
+    return _remembered(request, job, "front", lambda service: _front(service, job))
+
+
+def check_done(position: JobPosition, job: str) -> None:
+    """Raise Problem unless the job is finished."""
+    if position.state != "finished":
+        raise Problem(
+            "job-unfinished",
+            f"job {job} is {position.state} in its {position.stage} stage: wait for its end",
+        )
+
+
+def _remembered(
+    request: Request,
+    job: str,
+    what: str,
+    compute: Callable[[Service], Json],
+    check: Callable[[JobPosition, str], None] = lambda _position, _job: None,
+) -> Response:
+    service = service_of(request)
+    position = service.trials.position(job)
+    check(position, job)
+    return answer(service.memory.answer(what, job, position, lambda: compute(service)))
+
+
+def _shown(service: Service, job_id: str) -> Json:
+    job = service.trials.job(job_id)
+    spec: dict[str, Any] = job.how["spec"]
+    return {
+        **summarise_job(service.trials, job_id),
+        "trials_planned": job.what["trials"],
+        "created": job.created,
+        "model": service.catalog.name_of_model(spec["model"], spec["weights"]),
+        "data": service.catalog.name_of_data(spec["data"]),
+        "savings": savings_of(job),
+    }
+
+
+def _front(service: Service, job: str) -> Json:
+    found = read_front(service.trials, job)
+    return {
+        "job": found.job,
+        "state": found.state,
+        "metric": found.metric.model_dump(mode="json"),
+        "budget": list(found.budget),
+        "limit_s": found.limit_s,
+        "unpruned": vars(found.unpruned),
+        "chosen": None if found.chosen is None else vars(found.chosen),
+        "front": front_rows(found),
+    }
+
+
+def _line(service: Service, job: JobListed) -> Json:
+    return {
+        "job": job.id,
+        "state": job.state,
+        "stage": job.stage,
+        "created": job.created,
+        "priority": job.priority,
+        "searcher": job.searcher,
+        "trials": job.trials,
+        "budget": list(job.budget),
+        "model": service.catalog.name_of_model(job.model, job.weights),
+        "data": service.catalog.name_of_data(job.data),
+    }

@@ -1,0 +1,152 @@
+"""A server instead of a database: what `--server URL` asks for."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from typing import IO, Annotated, Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import typer
+
+from autoprune.errors import AutopruneError, BudgetInfeasibleError, InputError
+from autoprune.trials.records import Json
+
+TOKEN = "AUTOPRUNE_TOKEN"
+TRIES = 3
+TIMEOUT_S = 600.0
+"""A submission trains the built-in network where nobody has yet."""
+
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        help=f"Address of 'autoprune serve', in place of --db; its token is read from ${TOKEN}.",
+        envvar="AUTOPRUNE_SERVER",
+    ),
+]
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """A redirect would carry the token to wherever it leads."""
+
+    def redirect_request(self, *_args: Any) -> None:
+        return None
+
+
+_open = build_opener(_NoRedirects).open
+
+
+@dataclass(frozen=True)
+class RemoteServer:
+    """One server.
+
+    Args:
+        url: as in ``http://host:8000``.
+        token: None where the server needs none.
+    """
+
+    url: str
+    token: str | None
+
+    @classmethod
+    def at(cls, url: str) -> RemoteServer:
+        """The server of an address, with the token of the environment."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InputError(f"--server {url!r}: expected an address as in http://127.0.0.1:8000")
+        return cls(url.rstrip("/"), os.environ.get(TOKEN) or None)
+
+    def get(self, path: str, **query: str | int) -> Json:
+        """The JSON of a path."""
+        with self.opened("GET", path, query) as answer:
+            found: Json = json.load(answer)
+            return found
+
+    def items(self, path: str, **query: str | int) -> Iterator[Json]:
+        """Every item of a list, page by page."""
+        while True:
+            found = self.get(path, **query)
+            yield from found["items"]
+            if found["next"] is None:
+                return
+            query["cursor"] = found["next"]
+
+    def change(self, job: str, verb: str) -> Json:
+        """Pause, resume or cancel a job."""
+        with self.opened("POST", f"/v1/jobs/{quote(job)}:{verb}") as answer:
+            found: Json = json.load(answer)
+            return found
+
+    def submit(self, values: Mapping[str, Any]) -> Json:
+        """Submit a job once, however often the connection is lost meanwhile."""
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        for left in reversed(range(TRIES)):
+            try:
+                with self.opened("POST", "/v1/jobs", body=values, headers=headers) as answer:
+                    found: Json = json.load(answer)
+                    return found
+            except (UnreachableError, ConnectionError):
+                if not left:
+                    raise
+                time.sleep(2)
+        raise AssertionError("the last try returns or raises")
+
+    @contextmanager
+    def opened(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[HTTPResponse]:
+        """An answer, to be read.
+
+        Raises:
+            InputError, BudgetInfeasibleError: the server refuses, and says why.
+            UnreachableError: there is no server, or it has no database.
+        """
+        request = Request(
+            f"{self.url}{path}" + (f"?{urlencode(query)}" if query else ""),
+            method=method,
+            data=None if body is None else json.dumps(body, default=str).encode(),
+            headers={"Content-Type": "application/json", **(headers or {})},
+        )
+        if self.token is not None:
+            request.add_unredirected_header("Authorization", f"Bearer {self.token}")
+        try:
+            with _open(request, timeout=TIMEOUT_S) as answer:
+                yield answer
+        except HTTPError as error:
+            raise _refusal(self.url, error.code, error) from None
+        except (URLError, TimeoutError, HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            raise UnreachableError(f"the server {self.url} cannot be reached: {reason}") from None
+
+
+class UnreachableError(AutopruneError):
+    """No server, or one without its database."""
+
+
+def _refusal(url: str, status: int, body: IO[bytes]) -> AutopruneError:
+    try:
+        problem = json.load(body)
+        kind, detail = problem["type"].rpartition(":")[2], problem["detail"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return InputError(f"{url} answers {status}: is it the address of 'autoprune serve'?")
+    if kind == "unauthorized":
+        return InputError(f"{url} needs a valid token: set ${TOKEN} to one")
+    if kind == "budget-infeasible":
+        return BudgetInfeasibleError(detail)
+    if kind in ("server-busy", "database-unavailable"):
+        return UnreachableError(f"{url}: {detail}")
+    return InputError(f"{url}: {detail}")

@@ -1,0 +1,83 @@
+"""A database with a finished job, and a catalog: what a server is started over."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tiny_program import NETWORK, QUICK, TINY, expect_done, run_program
+
+from autoprune.trials.artifacts import ArtifactFolder
+from autoprune.trials.engine import connect
+from autoprune.trials.store import TrialStore
+
+JOB = {
+    "model": "tiny",
+    "data": "tiny",
+    "budget": "65%",
+    "divisor": 16,
+    "min_keep": 0.25,
+    "trials": 4,
+    "searcher": "legr",
+    "fidelity": {"steps": 2, "batch_size": 16},
+    "race_steps": 3,
+    "finetune_epochs": 1,
+}
+"""A job for the catalog below; its table is the one that was measured."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder with a database that holds one finished job, and a catalog."""
+
+    folder: Path
+    db: str
+    artifacts: Path
+    job: str
+    table: str
+    bundle: bytes
+
+    @property
+    def store(self) -> TrialStore:
+        return TrialStore(connect(self.db), ArtifactFolder(self.artifacts))
+
+    @property
+    def options(self) -> tuple[str | Path, ...]:
+        catalog = self.folder / "catalog.yaml"
+        return ("--db", self.db, "--artifacts", self.artifacts, "--catalog", catalog)
+
+
+def make_world(folder: Path, db: str, table_file: Path) -> World:
+    artifacts = folder / "jobs.artifacts"
+    found = run_program(
+        *("search", *NETWORK, "--table", table_file, *QUICK, "--budget", "65%", "--json"),
+        *("--db", db, "--artifacts", artifacts, "--out", "bundle"),
+        folder=folder,
+    )
+    job = expect_done(found).json["job"]
+    (folder / "catalog.yaml").write_text(
+        f"models:\n  tiny: {{model: '{TINY}:network'}}\ndata:\n  tiny: '{TINY}:split_loaders'\n"
+    )
+    bundle = zipped(folder / "bundle")
+    _keep_bundle(TrialStore(connect(db), ArtifactFolder(artifacts)), job, bundle)
+    table = json.loads(table_file.read_text())["table"]["hash"]
+    return World(folder, db, artifacts, job, table, bundle)
+
+
+def zipped(folder: Path) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for path in sorted(folder.iterdir()):
+            archive.write(path, path.name)
+    return content.getvalue()
+
+
+def _keep_bundle(store: TrialStore, job: str, bundle: bytes) -> None:
+    """As a worker does at the end of a job."""
+    sha256 = store.put_artifact(bundle, "bundle")
+    lease = store.acquire(job, "worker", 60.0)
+    store.commit(lease, results={"bundle_archive": sha256})
+    store.release(lease)

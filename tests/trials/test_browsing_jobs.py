@@ -1,0 +1,88 @@
+"""Pages of jobs, how far one is, and jobs that a request makes once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from autoprune.errors import RepeatedRequestError, UnknownJobError
+from autoprune.trials.records import Lease, NewTrial, Request, TrialResult
+from autoprune.trials.store import TrialStore
+
+MakeTrial = Callable[[int], NewTrial]
+
+
+def create(store: TrialStore, request: Request | None = None) -> str:
+    spec = {"model": "m", "weights": None, "data": "d"}
+    return store.create_job(
+        {"searcher": "legr", "trials": 9},
+        "h",
+        {"budget": ["50%", "macs=1M"], "spec": spec},
+        "env",
+        {},
+        request=request,
+    )
+
+
+def test_pages_go_through_all_jobs_newest_first(store: TrialStore) -> None:
+    made = [create(store) for _ in range(7)]
+    found, place = [], None
+    while page := store.job_page(3, place):
+        found += page
+        place = (page[-1].created, page[-1].id)
+    assert [job.id for job in found] == made[::-1]
+    assert (found[0].searcher, found[0].trials, found[0].budget) == ("legr", 9, ("50%", "macs=1M"))
+    assert (found[0].model, found[0].weights, found[0].data) == ("m", None, "d")
+
+
+def test_pages_of_one_state_hold_no_other(store: TrialStore) -> None:
+    made = [create(store) for _ in range(3)]
+    store.request_state(made[1], "paused")
+    assert [job.id for job in store.job_page(9, state="paused")] == [made[1]]
+    assert (store.count_jobs("queued"), store.count_jobs("paused")) == (2, 1)
+
+
+def test_a_position_changes_with_everything_that_happens_to_a_job(
+    store: TrialStore, job: str, lease: Lease, trial: MakeTrial, result: TrialResult
+) -> None:
+    steps: list[Callable[[], object]] = [
+        lambda: store.commit(lease, asked=[trial(0), trial(1)]),
+        lambda: store.finish_trial(lease, 1, result),
+        lambda: store.finish_trial(lease, 0, TrialResult(None, None, None, 0.1, "NaN")),
+        lambda: store.commit(lease, told=[0]),
+        lambda: store.commit(lease, events=[("note", {})]),
+        lambda: store.commit(lease, stage="race"),
+        lambda: store.request_state(job, "paused"),
+        lambda: store.commit(lease, state="failed"),
+    ]
+    seen = [store.position(job)]
+    for step in steps:
+        step()
+        seen.append(store.position(job))
+    assert len(set(seen)) == len(seen)
+    assert seen[4].trials == (2, 2, 1)
+    with pytest.raises(UnknownJobError):
+        store.position("nope")
+
+
+def test_the_ends_of_several_jobs_events_are_read_at_once(
+    store: TrialStore, new_job: Callable[[], str]
+) -> None:
+    quiet, busy = new_job(), new_job()
+    lease = store.acquire(busy, "driver", 60.0)
+    store.commit(lease, events=[("told", {"trial": 0})])
+    ends = store.ends_of_events([quiet, busy, "nope"])
+    assert ends == {quiet: (0, "queued"), busy: (len(store.events(busy)), "running")}
+
+
+def test_a_request_makes_one_job_and_leaves_nothing_of_a_second(store: TrialStore) -> None:
+    request = Request("ci", "key 1", "a" * 64)
+    job = create(store, request)
+    assert store.requested("ci", "key 1") == (request, job)
+    assert store.requested("ci", "key 2") is None
+    assert store.requested("page", "key 1") is None, "keys of others are others"
+    with pytest.raises(RepeatedRequestError):
+        create(store, Request("ci", "key 1", "b" * 64))
+    assert [found.id for found in store.jobs()] == [job]
+    assert create(store, Request("page", "key 1", "a" * 64)) != job
