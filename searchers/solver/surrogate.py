@@ -1,8 +1,9 @@
 """What the solver believes of the loss: a sum over groups and pairs, learned as it goes.
 
 The transformed loss of a schedule is modelled as a linear function of features: a few measures of
-damage summed over the groups, every group's own steps from each choice to the next narrower one,
-and products for pairs of neighbours. It is ridge regression in its Bayesian reading (Bishop, 2006,
+damage summed over the groups, two smooth curves of every group that can only rise while it is
+narrowed, its own steps from each choice to the next narrower one, and products for pairs of
+neighbours. It is ridge regression in its Bayesian reading (Bishop, 2006,
 sections 3.3 and 3.5; as a Gaussian process, section 6.4): the strengths of the penalties and the
 noise are those of the largest evidence, and the posterior gives samples as well as a mean. What it
 predicts is a sum of tables, so that the integer program can minimise it exactly.
@@ -25,14 +26,17 @@ BoolArray = npt.NDArray[np.bool_]
 Curves = tuple[FloatArray, ...]
 """Damage of every choice of each group, 0 at full width; G arrays [C_g]."""
 
-_OWN = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Standard deviations tried of a group's own curve at its narrowest, in spreads of the loss."""
-_LIKELY_OWN = 0.3
-"""Half-normal prior of these: with few noisy scores the evidence alone takes noise for curves."""
+_SMOOTH = (0.3, 1.0, 3.0)
+"""Standard deviations tried of a group's smooth curves at its narrowest, in spreads of the loss."""
+_OWN = (0.01, 0.1, 0.3, 1.0)
+"""Those of its own steps together."""
+_LIKELY_OWN = 0.15
+"""Half-normal prior of these: with few noisy scores the evidence alone takes noise for steps."""
 _JOINT = (0.0, 0.5, 1.5)
-"""Those of a pair, as fractions of a group's."""
+"""Those of a pair, as fractions of a group's steps."""
 _NOISE = (0.02, 0.1, 0.3, 0.6, 1.0)
 """Scores after a short finetune differ by half their spread between all but equal schedules."""
+_SIZES = tuple(product(_SMOOTH, _OWN, _JOINT, _NOISE))
 _GLOBAL = 3.0
 """Of the constant and of the measures' weights: hardly a penalty."""
 _NONE = 1e-12
@@ -92,6 +96,7 @@ class Surrogate:
     ) -> None:
         self._groups = groups
         self._measures = [_scaled(measure) for measure in measures]
+        self._smooth = _smooth(groups)
         self._pairs = list(pairs)
         self._lost = [1.0 - np.asarray(group.choices) / group.units for group in groups]
         self._sizes = [len(group.choices) - 1 for group in groups]
@@ -100,13 +105,18 @@ class Surrogate:
 
     @property
     def size(self) -> int:
-        """Number of coefficients D: constant, measures, steps, pairs."""
-        return 1 + len(self._measures) + sum(self._sizes) + len(self._pairs)
+        """Number of coefficients D: constant, curves, steps, pairs."""
+        return 1 + self._rising + sum(self._sizes) + len(self._pairs)
+
+    @property
+    def _rising(self) -> int:
+        """Number of coefficients that cannot be negative: measures and smooth curves."""
+        return len(self._measures) + len(self._smooth)
 
     def features(self, places: IntArray) -> FloatArray:
         """Positions among the choices [N, G] -> [N, D]."""
         columns = [np.ones((len(places), 1))]
-        for measure in self._measures:
+        for measure in (*self._measures, *self._smooth):
             values = [curve[places[:, g]] for g, curve in enumerate(measure)]
             columns.append(np.sum(values, axis=0)[:, None])
         for group, size in enumerate(self._sizes):
@@ -120,11 +130,12 @@ class Surrogate:
         """Mean of the coefficients before anything is told: all measures alike; [D].
 
         Args:
-            taken: which measures count, [M]; all without it.
+            taken: which measures and smooth curves count; all without it.
         """
-        taken = np.ones(len(self._measures), dtype=bool) if taken is None else taken
+        count = len(self._measures)
+        measures = np.ones(count, dtype=bool) if taken is None else taken[:count]
         mean = np.zeros(self.size)
-        mean[1 : 1 + len(taken)] = taken / taken.sum()
+        mean[1 : 1 + count] = measures / max(int(measures.sum()), 1)
         return mean
 
     def draw_prior(self, rng: np.random.Generator) -> FloatArray:
@@ -135,42 +146,43 @@ class Surrogate:
         return drawn
 
     def fit(self, places: IntArray, values: FloatArray) -> Belief:
-        """The posterior of the largest evidence, without measures that would be worth damage.
+        """The posterior of the largest evidence, without curves that would be worth damage.
 
-        Two measures that rise together are easily told apart wrongly: the one gets a large weight
-        and the other a negative one, and both are wrong beyond what was told. So the most negative
-        is left out until none is (as non-negative least squares does).
+        That narrowing never helps is most of what is known before the first trial, and few noisy
+        scores suffice with it. Two curves that rise together are also easily told apart wrongly:
+        the one gets a large weight and the other a negative one, and both are wrong beyond what was
+        told. So the most negative is left out until none is (as non-negative least squares does).
 
         Args:
             places: told schedules, [N, G].
             values: their transformed losses in units of their spread, [N].
         """
         features = self.features(places)
-        taken = np.ones(len(self._measures), dtype=bool)
+        taken = np.ones(self._rising, dtype=bool)
+        sizes = max(
+            ((s, own, joint * own, noise) for s, own, joint, noise in _SIZES),
+            key=lambda sizes: self._posterior(features, values, taken, *sizes).evidence,
+        )
         while True:
-            beliefs = [
-                self._posterior(features, values, taken, own, joint * own, noise)
-                for own, joint, noise in product(_OWN, _JOINT, _NOISE)
-            ]
-            best = max(beliefs, key=lambda belief: belief.evidence)
-            weights = np.where(taken, best.mean()[1 : 1 + len(taken)], np.inf)
+            belief = self._posterior(features, values, taken, *sizes)
+            weights = np.where(taken, belief.mean()[1 : 1 + len(taken)], np.inf)
             if weights.min() >= 0.0 or taken.sum() == 1:
-                return best
+                return belief
             taken[weights.argmin()] = False
 
     def table(self, coefficients: FloatArray) -> TableSum:
         """The prediction as a sum of tables; narrowing one group never helps by itself.
 
-        No measure counts as worth damage, not in a sample either.
+        No curve counts as worth damage, not in a sample either.
         """
-        measures = len(self._measures)
-        weights, start = np.maximum(coefficients[1 : 1 + measures], 0.0), 1 + measures
+        curves, start = (*self._measures, *self._smooth), 1 + self._rising
+        weights = np.maximum(coefficients[1:start], 0.0)
         singles = []
         for group, size in enumerate(self._sizes):
             steps = coefficients[start : start + size]
             curve = np.concatenate([np.cumsum(steps[::-1])[::-1], [0.0]])
-            for weight, measure in zip(weights, self._measures, strict=True):
-                curve = curve + weight * measure[group]
+            for weight, rising in zip(weights, curves, strict=True):
+                curve = curve + weight * rising[group]
             singles.append(np.maximum.accumulate(curve[::-1])[::-1])
             start += size
         pairs = {
@@ -185,14 +197,16 @@ class Surrogate:
         features: FloatArray,
         values: FloatArray,
         taken: BoolArray,
+        smooth: float,
         own: float,
         joint: float,
         noise: float,
     ) -> Belief:
+        scales = np.repeat([_GLOBAL, smooth], [len(self._measures), len(self._smooth)])
         deviations = np.concatenate(
             [
                 [_GLOBAL],
-                np.where(taken, _GLOBAL, _NONE),
+                np.where(taken, scales, _NONE),
                 *(own * np.sqrt(steps) for steps in self._steps),
                 np.full(len(self._pairs), max(joint, _NONE)),
             ]
@@ -211,6 +225,17 @@ def _scaled(measure: Curves) -> Curves:
     """A measure whose sum over groups is 1 where every group is at its narrowest."""
     total = sum(float(curve.max()) for curve in measure)
     return tuple(curve / max(total, 1e-12) for curve in measure)
+
+
+def _smooth(groups: Sequence[Group]) -> list[Curves]:
+    """Logarithm of how many times narrower, and its square, of each group by itself; 2 G."""
+    none = tuple(np.zeros(len(group.choices)) for group in groups)
+    found = []
+    for index, group in enumerate(groups):
+        narrowing = -np.log(np.asarray(group.choices) / group.choices[-1])
+        share = narrowing / max(float(narrowing.max()), 1e-12)
+        found += [(*none[:index], share**power, *none[index + 1 :]) for power in (1, 2)]
+    return found
 
 
 def _steps(group: Group) -> FloatArray:
