@@ -12,7 +12,7 @@ COPY latency_tables latency_tables
 RUN --mount=type=cache,target=/var/cache/pip \
     pip install --disable-pip-version-check --cache-dir=/var/cache/pip \
         --constraint constraints.txt ${TORCH_INDEX_URL:+--extra-index-url "${TORCH_INDEX_URL}"} \
-        ".[ray,postgres]"
+        ".[ray,postgres,server]"
 
 # A named volume takes over owner and mode of the folder it covers; with these, any user id may
 # write there, also one chosen when the container starts.

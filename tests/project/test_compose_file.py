@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from compose import read_compose
 
-SERVICES = ("postgres", "worker", "ray-head", "ray-worker")
+SERVICES = ("postgres", "worker", "api", "ray-head", "ray-worker")
+OURS = SERVICES[1:]
 SERVICE_KEYS = {
     "image", "build", "user", "working_dir", "init", "environment", "profiles", "entrypoint",
-    "command", "depends_on", "volumes", "healthcheck", "shm_size", "restart", "secrets",
+    "command", "depends_on", "volumes", "healthcheck", "ports", "shm_size", "restart", "secrets",
 }  # fmt: skip
 HEALTHCHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period", "disable"}
 
@@ -67,7 +68,7 @@ def test_dependencies_exist_and_show_their_health(compose: dict[str, Any]) -> No
 
 def test_database_and_clients_agree(compose: dict[str, Any]) -> None:
     server = compose["services"]["postgres"]["environment"]
-    for name in ("worker", "ray-head"):
+    for name in ("worker", "api", "ray-head"):
         client = compose["services"][name]["environment"]
         user, database = server["POSTGRES_USER"], server["POSTGRES_DB"]
         assert client["AUTOPRUNE_DB"] == f"postgresql://{user}@postgres/{database}"
@@ -75,7 +76,7 @@ def test_database_and_clients_agree(compose: dict[str, Any]) -> None:
 
 
 def test_artifacts_and_caches_lie_on_a_volume(compose: dict[str, Any]) -> None:
-    for name in ("worker", "ray-head"):
+    for name in ("worker", "api", "ray-head"):
         service = compose["services"][name]
         mounted = [mount.split(":")[1] for mount in service["volumes"]]
         for variable in ("AUTOPRUNE_ARTIFACTS", "AUTOPRUNE_CACHE"):
@@ -100,12 +101,14 @@ def test_who_measures_shares_one_tmp_for_the_lock(compose: dict[str, Any]) -> No
     assert not any(word.startswith("--temp-dir=/tmp") for word in head)
 
 
-def test_no_container_of_ours_runs_as_root_or_publishes_a_port(
+def test_no_container_of_ours_runs_as_root_and_only_the_api_is_reached_from_this_machine(
     compose: dict[str, Any], instructions: list[tuple[str, str]]
 ) -> None:
-    for name in ("worker", "ray-head", "ray-worker"):
+    for name in OURS:
         assert not compose["services"][name]["user"].startswith(("0", "root"))
-    assert not any("ports" in service for service in compose["services"].values())
+    ports = {name: service.get("ports", []) for name, service in compose["services"].items()}
+    assert ports.pop("api") == ["127.0.0.1:8000:8000"]
+    assert not any(ports.values())
     users = [rest for word, rest in instructions if word == "USER"]
     assert users == ["autoprune"]
 
@@ -154,5 +157,5 @@ def test_the_image_is_of_the_version_built(
     compose: dict[str, Any], pyproject: dict[str, Any]
 ) -> None:
     version = pyproject["project"]["version"]
-    for name in ("worker", "ray-head", "ray-worker"):
+    for name in OURS:
         assert compose["services"][name]["image"] == f"autoprune:{version}"

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from compose import command_of, read_compose
@@ -75,6 +77,35 @@ def test_the_worker_service_runs_a_queued_job_on_postgresql(
     assert worker.returncode == 0, said
     assert state_of(job, env) == "finished", said
     assert (tmp_path / "autoprune-out" / job / "schedule.json").exists()
+
+
+def test_the_api_service_answers_on_postgresql_once_there_is_a_token(
+    services: dict[str, Any], postgres_url: str, tmp_path: Path
+) -> None:
+    service, port = services["api"], str(free_port())
+    env = environment(
+        service,
+        AUTOPRUNE_DB=postgres_url,
+        AUTOPRUNE_ARTIFACTS=str(tmp_path / "artifacts"),
+        AUTOPRUNE_CACHE=str(tmp_path / "cache"),
+    )
+    command = [port if word == "8000" else word for word in command_of(service, ENTRYPOINT)]
+    made = run([*ENTRYPOINT, "db", "upgrade"], env, 60)
+    assert made.returncode == 0, made.stderr
+    refused = run(command, env, 60)
+    assert (refused.returncode, "token create" in refused.stderr) == (2, True), refused.stderr
+    assert run([*ENTRYPOINT, "token", "create", "laptop"], env, 60).returncode == 0
+    server = subprocess.Popen([str(BIN / command[0]), *command[1:]], env=env, cwd=tmp_path)
+    check = [word.replace(":8000/", f":{port}/") for word in service["healthcheck"]["test"][1:]]
+    try:
+        wait_until(lambda: run(check, env, 30).returncode == 0, "the api's health")
+        with pytest.raises(HTTPError) as unnamed:
+            urlopen(f"http://127.0.0.1:{port}/v1/jobs", timeout=30)
+        assert unnamed.value.code == 401
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+    finally:
+        server.kill()
 
 
 def queued(root: Path, env: dict[str, str]) -> str:
