@@ -18,16 +18,19 @@ export async function showJob(main, signal, id) {
   document.title = `Job ${id} · autoprune`;
   const path = `/v1/jobs/${id}`;
   const store = new Trials(id);
-  const head = headView(id, () => refresh());
+  const head = headView(id, () => refresh().catch(unlessAborted));
   const tiles = tilesView();
   const progress = chartSection("chart-progress", "Score over trials", "One point a trial; the line is the best candidate so far.", signal);
-  const tradeoff = chartSection("chart-tradeoff", "Score against latency", "The front holds the trials that no other beats in both; the dashed line is the budget.", signal);
+  const tradeoff = chartSection("chart-tradeoff", "Score against latency", "The line is the front; the dashed one is the budget.", signal);
   const layers = layersView();
   const trials = trialsView();
-  main.replaceChildren(head.element, tiles.element, h("div", { class: "charts" }, progress.element, tradeoff.element), layers.element, trials.element);
+  // Shown whole once it is known, so that nothing moves.
+  const whole = h("div", { hidden: true }, head.element, tiles.element,
+    h("div", { class: "charts" }, progress.element, tradeoff.element), layers.element, trials.element);
+  main.replaceChildren(whole);
 
   let state = null;
-  async function refresh() {
+  async function load() {
     const [job, front] = await patiently(() => Promise.all([read(path, { signal }), read(`${path}/front`, { signal }), store.refresh(signal)]), signal);
     if (state !== null && state !== job.state) say(`Job ${id} is ${job.state}`);
     const restarted = ENDED.has(state) && !ENDED.has(job.state);
@@ -39,10 +42,14 @@ export async function showJob(main, signal, id) {
     trials.update(job, store);
     progress.update(scoreOverTrials(job, all), `Scores of ${job.trials_told} trials`);
     tradeoff.update(scoreOverLatency(job, all, front), `${front.front.length} trials on the front of score against latency`);
+    whole.hidden = false;
     if (restarted) listen(job.last_event);
     return job;
   }
 
+  // One after the other, so that nothing older is shown after something newer.
+  let last = Promise.resolve();
+  const refresh = () => (last = last.catch(() => {}).then(load));
   let due = null;
   function soon() {
     due ??= setTimeout(() => { due = null; refresh().catch(unlessAborted); }, PAUSE_MS);
@@ -50,8 +57,8 @@ export async function showJob(main, signal, id) {
   function unlessAborted(error) {
     if (!signal.aborted) throw error;
   }
-  function listen(last) {
-    follow(`${path}/events`, last, soon, signal).catch(unlessAborted);
+  function listen(seen) {
+    follow(`${path}/events`, seen, soon, signal).catch(unlessAborted);
   }
   signal.addEventListener("abort", () => clearTimeout(due));
   const job = await refresh();

@@ -5,7 +5,7 @@ import { badge, bar, h, say } from "./dom.js";
 import { ago, moment, score } from "./format.js";
 
 const STATES = ["all", "running", "queued", "paused", "finished", "failed", "cancelled"];
-const COLUMNS = ["Job", "State", "Budget", "Progress", "Best score", "Searcher", "Created"];
+const COLUMNS = ["Job", "State", "Budget", "Progress", "Best trial", "Searcher", "Created"];
 const EVERY_MS = 2500;
 const PAGE = 25;
 

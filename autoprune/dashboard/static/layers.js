@@ -42,10 +42,15 @@ function row(name, layer, shares) {
   const [from, to] = layer.out_channels;
   const text = from === to ? `${from}` : `${from} → ${to}`;
   return h("tr", {},
-    h("th", { scope: "row" }, h("code", {}, name), h("span", { class: "under" }, layer.type.replace("_", " "))),
+    h("th", { scope: "row" }, h("code", {}, breakable(name)), h("span", { class: "under" }, layer.type.replace("_", " "))),
     h("td", { class: from === to ? "channels same" : "channels" }, text),
     h("td", {}, bar(layer.keep_ratio), h("span", { class: "figure" }, layer.keep_ratio.toFixed(2))),
     ...[shares.before, shares.after].filter(each => each).map((each, place) => share(each[name], shares.top, place === 1)));
+}
+
+// On narrow screens a name is broken behind its dots.
+function breakable(name) {
+  return name.split(/(?<=\.)/).flatMap((part, place) => place ? [h("wbr"), part] : [part]);
 }
 
 function share(value, top, pruned) {

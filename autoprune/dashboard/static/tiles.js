@@ -4,7 +4,7 @@ import { bar, h } from "./dom.js";
 import { ms, percent, score } from "./format.js";
 
 export function tilesView() {
-  const tiles = ["Trials", "Best score", "Latency", "Accuracy"].map(name => {
+  const tiles = ["Trials", "Best score so far", "Latency", "Validation accuracy"].map(name => {
     const value = h("dd", { class: "value" }, "–");
     const under = h("dd", { class: "under" }, " ");
     return { value, under, element: h("div", { class: "tile" }, h("dt", {}, name), value, under) };
@@ -16,6 +16,7 @@ export function tilesView() {
       tiles[place].value.replaceChildren(value);
       tiles[place].under.replaceChildren(...[under].flat());
     });
+    tiles[1].element.firstChild.textContent = job.savings ? "Score, finetuned longer" : "Best score so far";
     tiles[3].element.firstChild.textContent = accuracyTitle(job);
   }
   return { element, update };
@@ -36,7 +37,7 @@ function latencyOf(job) {
   const latency = measured ?? job.best?.predicted_latency_s ?? null;
   if (latency === null) return ["–", `unpruned ${ms(base)}`];
   const faster = h("strong", { class: "gain" }, `${(base / latency).toFixed(2)}× faster`);
-  return [ms(latency), [`${measured === null ? "predicted" : "measured"}, from ${ms(base)} · `, faster]];
+  return [ms(latency), [faster, `${measured === null ? "predicted" : "measured"}, from ${ms(base)}`]];
 }
 
 // The final network's own, on the split that was kept back for it; until then the best trial's.
