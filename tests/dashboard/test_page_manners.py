@@ -91,3 +91,14 @@ def test_files_are_asked_for_by_their_tag_and_come_compressed(server: Server) ->
 @pytest.mark.parametrize("name", ["nothing.js", "..%2Ffiles.py", "%2Fetc%2Fpasswd", ""])
 def test_no_other_file_is_given_out(server: Server, name: str) -> None:
     server.refused("not-found", "GET", f"/assets/{name}")
+
+
+def test_a_server_that_is_away_is_said_and_found_again(server: Server, watched: Watched) -> None:
+    page = watched.page
+    page.goto(server.url)
+    expect(page.locator(".list[aria-busy=false]")).to_be_visible()
+    notice = page.get_by_text("The server does not answer")
+    page.context.set_offline(True)
+    expect(notice).to_be_visible()
+    page.context.set_offline(False)
+    expect(notice).to_be_hidden()

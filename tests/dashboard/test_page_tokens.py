@@ -27,6 +27,8 @@ def test_the_page_asks_for_a_token_and_keeps_it_to_itself(watched: Watched, tmp_
         expect(page.get_by_role("heading", name="No jobs yet")).to_be_visible()
         expect(dialog).to_be_hidden()
 
+        page.set_viewport_size({"width": 380, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 380
         page.reload()
         expect(page.get_by_role("heading", name="No jobs yet")).to_be_visible()
         assert not page.context.cookies()

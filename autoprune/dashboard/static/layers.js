@@ -18,6 +18,7 @@ export function layersView() {
     const wanted = JSON.stringify([found, shares.after]);
     if (wanted === shown) return;
     shown = wanted;
+    place.hidden = found === null;
     note.textContent = found === null
       ? "Keep ratios come with the first scored candidate."
       : `Of ${job.savings ? "the chosen schedule" : `trial ${job.best.trial}, the best so far`}. ${shares.says}`;

@@ -24,11 +24,12 @@ export function trialsView() {
   const on = h("button", { type: "button", onclick: turn(1) }, "Next");
   const probes = h("input", { type: "checkbox", id: "probes", onchange: event => { view.probes = event.target.checked; view.page = 0; show(); } });
   const note = h("p", { class: "note" });
+  const pager = h("div", { class: "pages" }, back, place, on);
   const element = h("section", {},
     h("div", { class: "split" }, h("h2", {}, "Trials"), h("label", { class: "check", for: "probes" }, probes, "with probes")),
     note,
     h("div", { class: "scroll trials" }, h("table", {}, h("caption", { class: "hidden" }, "Trials"), h("thead", {}, h("tr", {}, heads)), body)),
-    h("div", { class: "pages" }, back, place, on));
+    pager);
 
   function show() {
     const rows = sorted(view);
@@ -39,7 +40,8 @@ export function trialsView() {
       if (head.dataset.key === view.by) head.setAttribute("aria-sort", view.down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     }
-    place.textContent = rows.length ? `page ${view.page + 1} of ${pages}` : "none yet";
+    place.textContent = rows.length === 0 ? "none yet" : pages > 1 ? `page ${view.page + 1} of ${pages}` : "";
+    back.hidden = on.hidden = pages === 1;
     back.disabled = view.page === 0;
     on.disabled = view.page >= pages - 1;
     note.hidden = !view.cut;
