@@ -16,7 +16,7 @@ _HEADERS = (
 
 
 class AccessLog:
-    """ASGI middleware around everything; it also adds the headers that every answer has."""
+    """ASGI middleware around everything; it also adds what every answer says, if not otherwise."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,7 +32,10 @@ class AccessLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), *_HEADERS]
+                own = list(message.get("headers", []))
+                names = {name.lower() for name, _ in own}
+                added = (header for header in _HEADERS if header[0] not in names)
+                message["headers"] = [*own, *added]
             await send(message)
 
         try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from autoprune.api import events, exports, health, jobs, names, problems, submit, tables, wishes
@@ -27,8 +27,12 @@ is the cursor of the next one. A server that has tokens asks for one under `/v1`
 """
 
 
-def make_app(service: Service) -> FastAPI:
-    """The application over what was built for it."""
+def make_app(service: Service, more: Sequence[APIRouter] = ()) -> FastAPI:
+    """The application over what was built for it.
+
+    Args:
+        more: routes beside the API's own, as a web page has.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -49,9 +53,10 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     parts = (health, jobs, submit, wishes, events, exports, tables, names)
-    for part in parts:
-        app.include_router(part.router)
-    problems.install(app, [route for part in parts for route in part.router.routes])
+    routers = [*(part.router for part in parts), *more]
+    for router in routers:
+        app.include_router(router)
+    problems.install(app, [route for router in routers for route in router.routes])
     app.add_middleware(Guard, service=service)
     app.add_middleware(AccessLog)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

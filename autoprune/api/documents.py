@@ -51,6 +51,9 @@ class JobLine(Document):
     priority: int | None = Field(description="Workers take higher ones first; null: not theirs.")
     searcher: str
     trials: int = Field(description="As many as the job may run.")
+    trials_told: int = Field(description="Those with a score, without probes.")
+    best_score: float | None = Field(description="Of the candidates so far, by the job's metric.")
+    base_score: float | None = Field(description="Of the unpruned network.")
     budget: list[str] = Field(examples=[["50%"]])
     model: str | None = Field(description="By its name in the catalog; null for any other.")
     data: str | None = Field(description="By its name in the catalog; null for any other.")
@@ -120,6 +123,11 @@ class Job(Document):
     savings: list[Object] | None = Field(
         description="By each table, the time that each group of layers saves, with its share."
     )
+    layer_shares: dict[str, float] | None = Field(
+        description="Of the unpruned network's latency, by layer; those of the chosen schedule are "
+        "in `savings`. None in jobs of an earlier version."
+    )
+    last_event: int = Field(description="Number of the last event that is in this answer.")
     has_bundle: bool = Field(description="Whether /export has something to give.")
 
 

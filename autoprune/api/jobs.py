@@ -16,7 +16,7 @@ from autoprune.api.service import Service, service_of
 from autoprune.jobs.chosen import describe_chosen
 from autoprune.jobs.front import front_rows, read_front
 from autoprune.jobs.summary import savings_of, summarise_job, trial_rows
-from autoprune.trials.records import JobListed, JobPosition, Json
+from autoprune.trials.records import JobListed, JobPosition, JobProgress, Json
 
 router = APIRouter(tags=["jobs"])
 Limit = Annotated[int, Query(ge=1, le=500, description="Most items of the page.")]
@@ -45,7 +45,9 @@ def jobs(
     place = place_of(cursor, of, (str, str))
     found = service.trials.job_page(limit, (place[0], place[1]) if place else None, state)
     last = [found[-1].created, found[-1].id] if found else None
-    return answer(page([_line(service, job) for job in found], limit, of, last))
+    progress = service.trials.progress([job.id for job in found])
+    lines = [_line(service, job, progress.get(job.id, JobProgress())) for job in found]
+    return answer(page(lines, limit, of, last))
 
 
 @router.get(
@@ -66,6 +68,7 @@ def job(request: Request, job: JobId) -> Response:
     now = {
         "desired_state": position.desired,
         "priority": record.priority,
+        "last_event": position.events,
         "has_bundle": record.results.get("bundle_archive") is not None,
     }
     return answer({**shown, **now})
@@ -150,6 +153,7 @@ def _shown(service: Service, job_id: str) -> Json:
         "model": service.catalog.name_of_model(spec["model"], spec["weights"]),
         "data": service.catalog.name_of_data(spec["data"]),
         "savings": savings_of(job),
+        "layer_shares": job.base.get("layer_shares"),
     }
 
 
@@ -167,7 +171,8 @@ def _front(service: Service, job: str) -> Json:
     }
 
 
-def _line(service: Service, job: JobListed) -> Json:
+def _line(service: Service, job: JobListed, progress: JobProgress) -> Json:
+    lower = job.direction == "minimize"
     return {
         "job": job.id,
         "state": job.state,
@@ -176,6 +181,9 @@ def _line(service: Service, job: JobListed) -> Json:
         "priority": job.priority,
         "searcher": job.searcher,
         "trials": job.trials,
+        "trials_told": progress.told,
+        "best_score": progress.lowest if lower else progress.highest,
+        "base_score": job.base_score,
         "budget": list(job.budget),
         "model": service.catalog.name_of_model(job.model, job.weights),
         "data": service.catalog.name_of_data(job.data),

@@ -28,7 +28,7 @@ KINDS = {
     "job-unfinished": Kind(409, "The job is not finished"),
     "bundle-missing": Kind(409, "No bundle is stored for this job"),
     "body-too-large": Kind(413, "The body is too large"),
-    "media-type": Kind(415, "The body must be JSON"),
+    "media-type": Kind(415, "The body is of another kind"),
     "request-invalid": Kind(422, "Fields are wrong"),
     "field-refused": Kind(422, "Fields that cannot be given over HTTP"),
     "name-unknown": Kind(422, "No such name"),

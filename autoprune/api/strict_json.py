@@ -1,4 +1,4 @@
-"""JSON bodies read strictly, whole or not at all, within bounds of size, time and depth."""
+"""Bodies read strictly, whole or not at all, within bounds of size, time and depth."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ClassVar, Self
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
@@ -26,6 +26,11 @@ class StrictRequest(Request):
     """A request whose body is bounded, and whose JSON has one reading only."""
 
     most_bytes = MOST_BYTES
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        """The same request, read so."""
+        return cls(request.scope, request.receive)
 
     async def body(self) -> bytes:
         """The body, also of one that comes in pieces and says no length.
@@ -67,19 +72,27 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose body, where it takes one, is JSON by its media type and read strictly."""
+    """A route whose body, where it takes one, is read strictly, as its media type says.
 
-    request_class: type[StrictRequest] = StrictRequest
+    Attributes:
+        readers: media type -> the request that reads it.
+    """
+
+    readers: ClassVar[Mapping[str, type[StrictRequest]]] = {"application/json": StrictRequest}
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, given a strict request."""
         handle = super().get_route_handler()
 
         async def strictly(request: Request) -> Response:
-            # A page of another site can send any other media type without being asked first.
-            if self.body_field is not None and not _is_json(request):
-                raise Problem("media-type", "expected Content-Type: application/json")
-            return await handle(self.request_class(request.scope, request.receive))
+            reader = self.readers.get(_media_type(request))
+            if reader is None:
+                # A page of another site can send most other types without being asked first.
+                if self.body_field is not None:
+                    expected = " or ".join(self.readers)
+                    raise Problem("media-type", f"expected Content-Type: {expected}")
+                reader = StrictRequest
+            return await handle(reader.of(request))
 
         return strictly
 
@@ -103,7 +116,7 @@ def read_json(body: bytes) -> Any:
     except (ValueError, RecursionError) as error:
         raise Problem("body-unreadable", f"expected JSON in UTF-8: {error}"[:300]) from None
     if "\\u" in text or "\0" in text:
-        _check_text(value)
+        check_text(value)
     return value
 
 
@@ -137,20 +150,19 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check_text(value: Any) -> None:
+def check_text(value: Any) -> None:
     """Escapes can say what UTF-8 cannot: NUL, and halves of pairs."""
     if isinstance(value, str):
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
             raise Problem("body-unreadable", "expected text without NUL and halves of pairs")
     elif isinstance(value, dict):
         for name, item in value.items():
-            _check_text(name)
-            _check_text(item)
+            check_text(name)
+            check_text(item)
     elif isinstance(value, list):
         for item in value:
-            _check_text(item)
+            check_text(item)
 
 
-def _is_json(request: Request) -> bool:
-    media_type = request.headers.get("content-type", "").partition(";")[0]
-    return media_type.strip().lower() == "application/json"
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

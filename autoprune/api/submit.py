@@ -15,13 +15,13 @@ from autoprune.api.answers import answer, problems, returns
 from autoprune.api.job_request import JobRequest
 from autoprune.api.problems import Problem
 from autoprune.api.service import Service, caller_of, service_of
-from autoprune.api.strict_json import StrictRoute
+from autoprune.api.strict_yaml import MEDIA_TYPE, JobFileRoute
 from autoprune.errors import RepeatedRequestError
 from autoprune.jobs.keys import hash_of
 from autoprune.jobs.summary import base_of, budget_of
 from autoprune.trials.records import Json, Request
 
-router = APIRouter(tags=["jobs"], route_class=StrictRoute)
+router = APIRouter(tags=["jobs"], route_class=JobFileRoute)
 _KEY = re.compile(r"[!-~]{1,255}")
 
 
@@ -30,6 +30,11 @@ _KEY = re.compile(r"[!-~]{1,255}")
     summary="Submit a job",
     status_code=201,
     response_model=None,
+    openapi_extra={
+        "requestBody": {
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/JobRequest"}}}
+        }
+    },
     responses={
         **returns(documents.Submitted, "The job is stored and queued.", 201),
         **problems(

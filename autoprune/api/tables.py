@@ -30,7 +30,7 @@ class TableRequest(StrictRequest):
 class TableRoute(StrictRoute):
     """A route that takes tables."""
 
-    request_class = TableRequest
+    readers = {"application/json": TableRequest}  # noqa: RUF012
 
 
 _FILE = "A file that `autoprune latency measure --out` or `latency export` wrote."

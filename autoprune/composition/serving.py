@@ -1,4 +1,4 @@
-"""The HTTP service, built: what its routes are given."""
+"""The HTTP service and its web page, built: what their routes are given."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from autoprune.api.service import Service, Submit
 from autoprune.api.submissions import Submissions
 from autoprune.composition.jobs import leave_to_workers, submit
 from autoprune.composition.stores import Stores
+from autoprune.dashboard.files import read_files
+from autoprune.dashboard.routes import page_router
 from autoprune.data.task_names import load_task
 from autoprune.errors import DatabaseError, InputError
 from autoprune.jobs.context import silent
@@ -81,7 +83,8 @@ def build_server(options: ServerOptions) -> FastAPI:
             events=EventHub(trials),
             most_queued=options.most_queued,
             always_tokens=options.public,
-        )
+        ),
+        [page_router(read_files())],
     )
 
 

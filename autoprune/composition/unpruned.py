@@ -66,6 +66,7 @@ def describe_base(plan: Plan, scored: Json) -> Json:
         "margin": plan.margin,
         **_several(plan),
         "layers": describe_layers(subject.model, subject.space),
+        "layer_shares": plan.cost.layer_shares(full[0]),
     }
 
 

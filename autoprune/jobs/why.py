@@ -15,12 +15,18 @@ def savings_by_table(
     """For each table, what every group saves, by :meth:`CostModel.savings`.
 
     Returns:
-        ``[{table, saved_s, groups: [{group, layers, units, width, saved_s, share}]}]``: table is
-        None where it has no name, layers are those whose outputs the group is, share is of all
-        that is saved; groups in network order.
+        ``[{table, saved_s, groups: [{group, layers, units, width, saved_s, share}],
+        layer_shares: {layer: share}}]``: table is None where it has no name, layers are those whose
+        outputs the group is, share is of all that is saved; groups in network order. Layer shares
+        are of the schedule's own operators.
     """
     return [
-        {"table": name or None, **_savings(space, cost, widths)} for name, cost in costs.items()
+        {
+            "table": name or None,
+            **_savings(space, cost, widths),
+            "layer_shares": cost.layer_shares(widths),
+        }
+        for name, cost in costs.items()
     ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autoprune.errors import ModelError, TableError
-from autoprune.pruning.explain import FloorTerm, fair_savings, floor_terms
+from autoprune.pruning.explain import FloorTerm, fair_savings, floor_terms, layer_sums
 from autoprune.pruning.latency_sum import LatencySum
 from autoprune.pruning.network import Network
 from autoprune.pruning.pair_grids import Axes, FloatArray, Grid, IntArray, PairGrid, merged
@@ -107,6 +107,19 @@ class CostModel:
         slope = np.ones(len(rows))
         np.divide(saved, total, out=slope, where=np.abs(total) > 1e-12 * saved.max(initial=1e-9))
         return shares * slope[:, None]
+
+    def layer_shares(self, widths: npt.ArrayLike) -> dict[str, float]:
+        """Each layer's share of one schedule's summed operator prices; widths [G].
+
+        Raises:
+            TableError: the model was built without a table.
+            ModelError: a width is not legal.
+        """
+        rows = self._rows(widths)
+        self._latency_sum()
+        sums = layer_sums(self._priced, self._axes, rows)
+        total = sum(float(seconds[0]) for seconds in sums.values())
+        return {name: float(seconds[0]) / total for name, seconds in sums.items()}
 
     def pair_grids(self) -> Sequence[PairGrid]:
         """The summed prices over every pair of channel counts that operators lie between.

@@ -37,6 +37,23 @@ def floor_terms(priced: Iterable[Priced], axes: Axes, space: SearchSpace) -> lis
     return sorted(costs, key=lambda cost: -cost.seconds)
 
 
+def layer_sums(priced: Iterable[Priced], axes: Axes, rows: IntArray) -> dict[str, FloatArray]:
+    """The summed prices of each layer's operators, in seconds.
+
+    Args:
+        rows: legal schedules, [N, G].
+
+    Returns:
+        layer -> [N], in network order; what runs between two layers counts by its own name.
+    """
+    found: dict[str, FloatArray] = {}
+    for each in priced:
+        seconds = _at(each.seconds, axes, rows)
+        layer = each.term.layer
+        found[layer] = found[layer] + seconds if layer in found else seconds
+    return found
+
+
 def fair_savings(
     grids: Iterable[Grid], axes: Axes, full: Sequence[int], rows: IntArray
 ) -> FloatArray:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from autoprune.errors import UnknownJobError
 from autoprune.trials.models import Finalist, Job, JobRequest, StoredEvent, Trial
-from autoprune.trials.records import JobListed, JobPosition, JobState, Request
+from autoprune.trials.records import JobListed, JobPosition, JobProgress, JobState, Request
 from autoprune.trials.store_base import StoreBase
 
 Place = tuple[str, str]
@@ -33,6 +33,8 @@ class BrowseStore(StoreBase):
             Job.priority,
             Job.what["searcher"].as_string().label("searcher"),
             Job.what["trials"].as_integer().label("trials"),
+            Job.what["metric"]["direction"].as_string().label("direction"),
+            Job.base["score"].as_float().label("base_score"),
             Job.how["budget"].label("budget"),
             spec["model"].as_string().label("model"),
             spec["weights"].as_string().label("weights"),
@@ -45,6 +47,28 @@ class BrowseStore(StoreBase):
         with self._database.read() as session:
             found = session.execute(rows.limit(limit))
             return [JobListed(**{**row._mapping, "budget": tuple(row.budget)}) for row in found]
+
+    def progress(self, jobs: Sequence[str]) -> dict[str, JobProgress]:
+        """How far the trials of some jobs are, without reading them; jobs without any are left out.
+
+        Args:
+            jobs: their full ids.
+        """
+        told = (Trial.state == "told") & (Trial.purpose != "probe")
+        candidate = case((told & (Trial.purpose == "candidate"), Trial.score))
+        rows = (
+            select(
+                Trial.job_id,
+                func.sum(case((told, 1), else_=0)).label("told"),
+                func.min(candidate).label("lowest"),
+                func.max(candidate).label("highest"),
+            )
+            .where(Trial.job_id.in_(jobs))
+            .group_by(Trial.job_id)
+        )
+        with self._database.read() as session:
+            found = session.execute(rows).all()
+            return {r.job_id: JobProgress(int(r.told), r.lowest, r.highest) for r in found}
 
     def count_jobs(self, state: JobState) -> int:
         """How many jobs are in a state."""

@@ -55,6 +55,8 @@ class JobListed:
 
     Args:
         trials: as many as the job may run.
+        direction: of its metric; ``minimize`` or ``maximize``.
+        base_score: of the unpruned network.
     """
 
     id: str
@@ -64,10 +66,26 @@ class JobListed:
     priority: int | None
     searcher: str
     trials: int
+    direction: str
+    base_score: float | None
     budget: tuple[str, ...]
     model: str
     weights: str | None
     data: str
+
+
+@dataclass(frozen=True)
+class JobProgress:
+    """How far the trials of a job are.
+
+    Args:
+        told: trials with their score, without probes.
+        lowest, highest: of the candidates' scores; None before the first.
+    """
+
+    told: int = 0
+    lowest: float | None = None
+    highest: float | None = None
 
 
 @dataclass(frozen=True)

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
-from running_server import Server, serving
-from served_world import World, make_world
-from tiny_program import SPACE, TINY, expect_done, run_program
+from running_server import Server, own_cache, serving
+from served_world import World, make_world, measured_table
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The program's cache of this session, also for the processes it starts."""
-    folder = tmp_path_factory.mktemp("cache")
-    with patch.dict(os.environ, {"AUTOPRUNE_CACHE": str(folder), "OMP_NUM_THREADS": "1"}):
-        for name in ("AUTOPRUNE_DB", "AUTOPRUNE_ARTIFACTS", "AUTOPRUNE_SERVER", "AUTOPRUNE_TOKEN"):
-            os.environ.pop(name, None)
+    with own_cache(tmp_path_factory.mktemp("cache")):
         yield
 
 
 @pytest.fixture(scope="session")
 def table_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny network's table, measured once, with its calibration."""
-    folder = tmp_path_factory.mktemp("measured")
-    expect_done(
-        run_program(
-            *("latency", "measure", "--model", f"{TINY}:network", "--input", "1x8x8", *SPACE),
-            *("--out", "tiny.json", "--json"),
-            folder=folder,
-        )
-    )
-    return folder / "tiny.json"
+    return measured_table(tmp_path_factory.mktemp("measured"))
 
 
 @pytest.fixture(scope="session")

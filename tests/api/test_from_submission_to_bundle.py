@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from running_server import events_of, serving
-from served_world import JOB
-from tiny_program import TINY, expect_done, run_program
+from served_world import CATALOG, JOB
+from tiny_program import expect_done, run_program
 
 
 def test_a_job_goes_from_its_submission_to_its_bundle(tmp_path: Path, table_file: Path) -> None:
-    (tmp_path / "catalog.yaml").write_text(
-        f"models:\n  tiny: {{model: '{TINY}:network'}}\ndata:\n  tiny: '{TINY}:split_loaders'\n"
-    )
+    (tmp_path / "catalog.yaml").write_text(CATALOG)
     with serving(tmp_path, "--db", "jobs.db", "--catalog", "catalog.yaml") as server:
         table = server.post(
             "/v1/tables", data=table_file.read_bytes(), headers={"Content-Type": "application/json"}

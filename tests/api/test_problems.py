@@ -32,7 +32,8 @@ def raw(server: Server, request: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "method", "path", "more"),
     [
-        ("not-found", "GET", "/", {}),
+        ("not-found", "GET", "/nothing", {}),
+        ("not-found", "GET", "/assets/nothing.js", {}),
         ("not-found", "GET", "/v1", {}),
         ("not-found", "GET", "/v1/nothing", {}),
         ("not-found", "GET", "/v1/jobs/", {}),

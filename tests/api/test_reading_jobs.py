@@ -28,7 +28,18 @@ def test_a_job_is_what_show_prints_and_more(server: Server, world: World) -> Non
     assert (shown["model"], shown["data"]) == ("tiny", "tiny"), "names, not the server's paths"
     assert (shown["trials_planned"], shown["desired_state"], shown["has_bundle"]) == (4, None, True)
     [savings] = shown["savings"]
+    for shares in (shown["layer_shares"], savings["layer_shares"]):
+        assert set(shares) >= set(shown["best"]["layers"])
+        assert sum(shares.values()) == pytest.approx(1.0)
     assert sum(group["share"] for group in savings["groups"]) == pytest.approx(1.0)
+
+
+def test_the_list_tells_how_far_a_job_is_and_its_best_score(server: Server, world: World) -> None:
+    [line] = [job for page in server.pages("/v1/jobs") for job in page if job["job"] == world.job]
+    trials = server.read(f"/v1/jobs/{world.job}/trials")["items"]
+    assert line["trials_told"] == len(trials) == 4
+    assert line["best_score"] == min(trial["score"] for trial in trials)
+    assert line["base_score"] == server.read(f"/v1/jobs/{world.job}")["base"]["score"]
 
 
 def test_no_answer_tells_where_things_lie_on_the_server(server: Server, world: World) -> None:

@@ -88,6 +88,28 @@ def test_savings_add_up_to_the_predicted_saving(name: str, case: Callable[[str],
     assert calibrated.savings(rows) == pytest.approx(0.7 * plain.savings(rows), rel=1e-9)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_layers_share_is_of_its_own_operators_prices(
+    name: str, case: Callable[[str], Any]
+) -> None:
+    """At any schedule: each share is a plain sum over one layer, by the plain sum over all."""
+    subject = case(name)
+    table = made_up_table(subject.network.operators())
+    cost = priced(subject)
+    for row in random_rows(subject, 3):
+        shares = cost.layer_shares(row)
+        assert sum(shares.values()) == pytest.approx(1.0)
+        total = plain_sum(subject, table, row)
+        for layer, share in shares.items():
+            own = sum(
+                table.price(op.with_channels(term.inputs.at(row), term.outputs.at(row))).seconds
+                for term in subject.network.terms
+                for op in [term.operator]
+                if term.layer == layer
+            )
+            assert share == pytest.approx(own / total, rel=1e-9, abs=0)
+
+
 def test_sums_taken_together_are_those_taken_alone(resnet20: Any, cost: CostModel) -> None:
     rows = random_rows(resnet20, 7)
     together = cost.network_sums(rows)

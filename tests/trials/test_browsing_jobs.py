@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
 
 from autoprune.errors import RepeatedRequestError, UnknownJobError
-from autoprune.trials.records import Lease, NewTrial, Request, TrialResult
+from autoprune.trials.records import JobProgress, Lease, NewTrial, Request, TrialResult
 from autoprune.trials.store import TrialStore
 
 MakeTrial = Callable[[int], NewTrial]
@@ -64,6 +65,19 @@ def test_a_position_changes_with_everything_that_happens_to_a_job(
     assert seen[4].trials == (2, 2, 1)
     with pytest.raises(UnknownJobError):
         store.position("nope")
+
+
+def test_progress_counts_told_trials_and_compares_candidates_alone(
+    store: TrialStore, job: str, lease: Lease, trial: MakeTrial, result: TrialResult
+) -> None:
+    """Probes count nowhere, failures have no score, and what is not told yet may still change."""
+    probe = dataclasses.replace(trial(4), purpose="probe")
+    step = dataclasses.replace(trial(5), purpose="step")
+    store.commit(lease, asked=[*map(trial, range(4)), probe, step, trial(6)])
+    for index, score in enumerate([0.3, 0.2, None, 0.7, 0.01, 0.02, 0.03]):
+        store.finish_trial(lease, index, dataclasses.replace(result, score=score))
+    store.commit(lease, told=[0, 1, 2, 3, 4, 5])
+    assert store.progress([job, "nope"]) == {job: JobProgress(told=5, lowest=0.2, highest=0.7)}
 
 
 def test_the_ends_of_several_jobs_events_are_read_at_once(

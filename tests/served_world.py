@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tiny_program import NETWORK, QUICK, TINY, expect_done, run_program
+from tiny_program import NETWORK, QUICK, SPACE, TINY, expect_done, run_program
 
 from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.engine import connect
@@ -50,6 +50,21 @@ class World:
         return ("--db", self.db, "--artifacts", self.artifacts, "--catalog", catalog)
 
 
+CATALOG = f"models:\n  tiny: {{model: '{TINY}:network'}}\ndata:\n  tiny: '{TINY}:split_loaders'\n"
+
+
+def measured_table(folder: Path) -> Path:
+    """The tiny network's table, with its calibration."""
+    expect_done(
+        run_program(
+            *("latency", "measure", "--model", f"{TINY}:network", "--input", "1x8x8", *SPACE),
+            *("--out", "tiny.json", "--json"),
+            folder=folder,
+        )
+    )
+    return folder / "tiny.json"
+
+
 def make_world(folder: Path, db: str, table_file: Path) -> World:
     artifacts = folder / "jobs.artifacts"
     found = run_program(
@@ -58,9 +73,7 @@ def make_world(folder: Path, db: str, table_file: Path) -> World:
         folder=folder,
     )
     job = expect_done(found).json["job"]
-    (folder / "catalog.yaml").write_text(
-        f"models:\n  tiny: {{model: '{TINY}:network'}}\ndata:\n  tiny: '{TINY}:split_loaders'\n"
-    )
+    (folder / "catalog.yaml").write_text(CATALOG)
     bundle = zipped(folder / "bundle")
     _keep_bundle(TrialStore(connect(db), ArtifactFolder(artifacts)), job, bundle)
     table = json.loads(table_file.read_text())["table"]["hash"]

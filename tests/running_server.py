@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import requests
 
@@ -27,6 +28,7 @@ class Server:
     url: str
     process: subprocess.Popen[str]
     log: list[str]
+    folder: Path
     token: str | None = None
     session: requests.Session = field(default_factory=requests.Session)
 
@@ -77,6 +79,15 @@ def expect_problem(answer: requests.Response, kind: str) -> dict[str, Any]:
 
 
 @contextmanager
+def own_cache(folder: Path) -> Iterator[None]:
+    """The program's cache in a folder, also for the processes it starts; no other settings."""
+    with patch.dict(os.environ, {"AUTOPRUNE_CACHE": str(folder), "OMP_NUM_THREADS": "1"}):
+        for name in ("AUTOPRUNE_DB", "AUTOPRUNE_ARTIFACTS", "AUTOPRUNE_SERVER", "AUTOPRUNE_TOKEN"):
+            os.environ.pop(name, None)
+        yield
+
+
+@contextmanager
 def serving(folder: Path, *options: str | Path, token: str | None = None) -> Iterator[Server]:
     """A server on a free port of loopback, ended when the block ends."""
     command = ["-m", "autoprune.cli.main", "serve", "--port", "0", *map(str, options)]
@@ -92,7 +103,7 @@ def serving(folder: Path, *options: str | Path, token: str | None = None) -> Ite
     try:
         url = _address(process, log)
         threading.Thread(target=_collect, args=(process, log), daemon=True).start()
-        yield Server(url, process, log, token)
+        yield Server(url, process, log, folder, token)
     finally:
         process.terminate()
         try:

@@ -1,0 +1,21 @@
+// Numbers and times as people read them.
+
+export const score = value => value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toString();
+export const percent = (value, digits = 2) => value === null || value === undefined ? "–" : `${(value * 100).toFixed(digits)}%`;
+export const ms = seconds => seconds === null || seconds === undefined ? "–" : `${Number((seconds * 1e3).toPrecision(4))} ms`;
+export const seconds = value => value === null || value === undefined ? "–" : value < 10 ? `${value.toFixed(2)} s` : `${Math.round(value)} s`;
+
+const STEPS = [[60, "second"], [60, "minute"], [24, "hour"], [7, "day"], [Infinity, "week"]];
+const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+export function ago(text) {
+  let count = (Date.now() - Date.parse(text)) / 1e3;
+  if (count < 10) return "just now";
+  for (const [size, unit] of STEPS) {
+    if (count < size) return words.format(-Math.floor(count), unit);
+    count /= size;
+  }
+  return text;
+}
+
+export const moment = text => new Date(text).toLocaleString();

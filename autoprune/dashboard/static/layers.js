@@ -1,0 +1,70 @@
+// Keep ratios of all layers, each beside its share of the latency.
+
+import { bar, h } from "./dom.js";
+import { percent } from "./format.js";
+
+export function layersView() {
+  const note = h("p", { class: "note" });
+  const body = h("tbody");
+  const head = h("tr");
+  const place = h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Layers" },
+    h("table", { class: "layers" }, h("caption", { class: "hidden" }, "Layers in network order"), h("thead", {}, head), body));
+  const element = h("section", {}, h("h2", {}, "Layers"), note, place);
+  let shown = "";
+
+  function update(job) {
+    const found = job.best?.layers ?? null;
+    const shares = sharesOf(job);
+    const wanted = JSON.stringify([found, shares.after]);
+    if (wanted === shown) return;
+    shown = wanted;
+    place.hidden = found === null;
+    note.textContent = found === null
+      ? "Keep ratios come with the first scored candidate."
+      : `Of ${job.savings ? "the chosen schedule" : `trial ${job.best.trial}, the best so far`}. ${shares.says}`;
+    const columns = ["Layer", "Channels", "Keep ratio", ...(shares.columns)];
+    head.replaceChildren(...columns.map(name => h("th", { scope: "col", class: name === "Channels" ? "channels" : null }, name)));
+    body.replaceChildren(...Object.entries(found ?? {}).map(([name, layer]) => row(name, layer, shares)), ...others(found, shares));
+  }
+  return { element, update };
+}
+
+// Shares of latency: of the unpruned network, and once there is one, of the chosen schedule.
+function sharesOf(job) {
+  const before = job.layer_shares ?? null;
+  const after = job.savings?.[0]?.layer_shares ?? null;
+  const columns = [...(before ? ["Latency, unpruned"] : []), ...(after ? ["Latency, pruned"] : [])];
+  const top = Math.max(...Object.values(before ?? {}), ...Object.values(after ?? {}), 1e-9);
+  const says = before || after ? "Latency is each layer's share of its own network's time, by the table." : "";
+  return { before, after, columns, top, says };
+}
+
+function row(name, layer, shares) {
+  const [from, to] = layer.out_channels;
+  const text = from === to ? `${from}` : `${from} → ${to}`;
+  return h("tr", {},
+    h("th", { scope: "row" }, h("code", {}, breakable(name)), h("span", { class: "under" }, layer.type.replace("_", " "))),
+    h("td", { class: from === to ? "channels same" : "channels" }, text),
+    h("td", {}, bar(layer.keep_ratio), h("span", { class: "figure" }, layer.keep_ratio.toFixed(2))),
+    ...[shares.before, shares.after].filter(each => each).map((each, place) => share(each[name], shares.top, place === 1)));
+}
+
+// On narrow screens a name is broken behind its dots.
+function breakable(name) {
+  return name.split(/(?<=\.)/).flatMap((part, place) => place ? [h("wbr"), part] : [part]);
+}
+
+function share(value, top, pruned) {
+  if (value === undefined) return h("td", { class: "same" }, "–");
+  return h("td", {}, bar(value / top, pruned ? "pruned" : "time"), h("span", { class: "figure" }, percent(value, 1)));
+}
+
+// What runs between layers: additions, pooling, activations.
+function others(layers, shares) {
+  if (layers === null || !(shares.before ?? shares.after)) return [];
+  const rest = each => Object.entries(each).filter(([name]) => !(name in layers)).reduce((sum, [, value]) => sum + value, 0);
+  const sums = [shares.before, shares.after].filter(each => each).map(rest);
+  if (Math.max(...sums) < 0.0005) return [];
+  return [h("tr", {}, h("th", { scope: "row" }, "other operators"), h("td", { class: "channels same" }, "–"), h("td", { class: "same" }, "–"),
+    ...sums.map((value, place) => share(value, shares.top, place === 1)))];
+}
