@@ -84,7 +84,15 @@ def heartbeats_of(pid: int) -> list[int]:
     """Process ids of a driver's heartbeats."""
     children = Path(f"/proc/{pid}/task").glob("*/children")
     pids = [int(child) for path in children for child in path.read_text().split()]
-    return [p for p in pids if b"heartbeat.py" in Path(f"/proc/{p}/cmdline").read_bytes()]
+    return [p for p in pids if b"heartbeat.py" in _command_of(p)]
+
+
+def _command_of(pid: int) -> bytes:
+    """Empty where the process has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def work_process(work: CheapWork, until: Until, environment: str, method: str) -> None:

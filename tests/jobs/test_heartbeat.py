@@ -41,7 +41,7 @@ def test_a_driver_that_holds_the_interpreters_lock_keeps_its_job(
     tmp_path: Path, url: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thread would not: it does not run until the step has ended."""
-    monkeypatch.setattr(leases, "LEASE_S", 1.0)
+    monkeypatch.setattr(leases, "LEASE_S", 2.0)
     store = cheap_job.open_store(tmp_path, url)
     job = queue(store)
     lease = leases.acquire(store, job)
@@ -70,7 +70,7 @@ def test_a_heartbeat_ends_with_its_driver_and_never_outlives_it(tmp_path: Path) 
 def test_a_heartbeat_that_is_killed_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "LEASE_S", 3.0)
+    monkeypatch.setattr(leases, "LEASE_S", 6.0)
     monkeypatch.setattr(leases, "_AGAIN_S", 0.05)
     store = cheap_job.open_store(tmp_path)
     lease = leases.acquire(store, queue(store))
@@ -78,7 +78,7 @@ def test_a_heartbeat_that_is_killed_is_started_again(
         (keeper,) = cheap_worker.heartbeats_of(os.getpid())
         os.kill(keeper, signal.SIGKILL)
         wait_until(lambda: cheap_worker.heartbeats_of(os.getpid()) not in ([], [keeper]))
-        time.sleep(4.0)
+        time.sleep(7.0)
         assert store.holder(lease.job) == lease.owner
     assert cheap_worker.heartbeats_of(os.getpid()) == []
 
