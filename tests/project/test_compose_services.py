@@ -110,7 +110,7 @@ def test_the_api_service_answers_on_postgresql_once_there_is_a_token(
 
 def queued(root: Path, env: dict[str, str]) -> str:
     """Submit a tiny job as `docker compose run --rm worker search ...` does; returns its id."""
-    tiny = root / "tests/cli/tiny_net.py"
+    tiny = root / "tests/tiny_net.py"
     words = ["--model", f"{tiny}:network", "--data", f"{tiny}:split_loaders", "--divisor", "16"]
     words += ["--trials", "2", "--steps", "1", "--race-steps", "1", "--finetune-epochs", "0"]
     words += ["--workers", "1", "--min-keep", "0.25", "--budget", "65%"]
