@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from searchers import Group, Outcome, Problem, Suggestion
+from searchers.solver import Solver
 from searchers.solver.tables import Pair, TableSum
 
 Array = npt.NDArray[np.float64]
@@ -62,3 +63,21 @@ def additive_score(problem: Problem) -> Callable[[Suggestion], Outcome]:
 def importances(problem: Problem) -> Array:
     """From 0.02 to 0.5, scattered over the groups; [G]."""
     return 0.02 * 25.0 ** ((np.arange(len(problem.groups)) * 0.618) % 1.0)
+
+
+def probed(problem: Problem, seed: int = 0, **options: object) -> Solver:
+    """A solver that was told its probes and nothing else."""
+    solver, score = Solver(problem, seed=seed, **options), additive_score(problem)
+    for said in [solver.ask() for _ in range(solver.probes)]:
+        assert isinstance(said, Suggestion)
+        solver.tell(said.id, score(said))
+    return solver
+
+
+def truth(problem: Problem) -> TableSum:
+    """The logarithm of :func:`additive_score`."""
+    curves = [
+        weight * np.log(group.units / np.array(group.choices))
+        for weight, group in zip(importances(problem), problem.groups, strict=True)
+    ]
+    return TableSum(0.0, tuple(curves), {})
