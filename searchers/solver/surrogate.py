@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,11 +37,32 @@ _JOINT = (0.0, 0.5, 1.5)
 """Those of a pair, as fractions of a group's steps."""
 _NOISE = (0.02, 0.1, 0.3, 0.6, 1.0)
 """Scores after a short finetune differ by half their spread between all but equal schedules."""
-_SIZES = tuple(product(_SMOOTH, _OWN, _JOINT, _NOISE))
 _GLOBAL = 3.0
 """Of the constant and of the measures' weights: hardly a penalty."""
 _NONE = 1e-12
 """Of what is left out."""
+
+
+class Strengths(NamedTuple):
+    """Standard deviations before anything is told, in spreads of the loss.
+
+    Args:
+        smooth: of a group's smooth curves at its narrowest.
+        own: of its steps together.
+        joint: of a pair's product.
+        noise: of a told loss.
+    """
+
+    smooth: float
+    own: float
+    joint: float
+    noise: float
+
+
+_TRIED = tuple(
+    Strengths(smooth, own, joint * own, noise)
+    for smooth, own, joint, noise in product(_SMOOTH, _OWN, _JOINT, _NOISE)
+)
 
 
 @dataclass(frozen=True)
@@ -159,12 +181,11 @@ class Surrogate:
         """
         features = self.features(places)
         taken = np.ones(self._rising, dtype=bool)
-        sizes = max(
-            ((s, own, joint * own, noise) for s, own, joint, noise in _SIZES),
-            key=lambda sizes: self._posterior(features, values, taken, *sizes).evidence,
+        strengths = max(
+            _TRIED, key=lambda tried: self._posterior(features, values, taken, tried).evidence
         )
         while True:
-            belief = self._posterior(features, values, taken, *sizes)
+            belief = self._posterior(features, values, taken, strengths)
             weights = np.where(taken, belief.mean()[1 : 1 + len(taken)], np.inf)
             if weights.min() >= 0.0 or taken.sum() == 1:
                 return belief
@@ -197,11 +218,9 @@ class Surrogate:
         features: FloatArray,
         values: FloatArray,
         taken: BoolArray,
-        smooth: float,
-        own: float,
-        joint: float,
-        noise: float,
+        strengths: Strengths,
     ) -> Belief:
+        smooth, own, joint, noise = strengths
         scales = np.repeat([_GLOBAL, smooth], [len(self._measures), len(self._smooth)])
         deviations = np.concatenate(
             [
