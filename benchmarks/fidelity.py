@@ -20,11 +20,18 @@ from typing import Any
 from scipy.stats import spearmanr
 
 from autoprune import composition
-from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Fidelity
+from autoprune.evaluation.contract import (
+    EvaluationRequest,
+    EvaluationResult,
+    Fidelity,
+    Metric,
+)
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.evaluator import NetworkEvaluator
+from autoprune.jobs.context import silent
+from autoprune.jobs.knowledge import evaluated_of
 from autoprune.jobs.planning import Plan
-from autoprune.trials.store import TrialStore
+from autoprune.trials.records import TrialRecord
 
 Widths = tuple[int, ...]
 
@@ -33,9 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Score, correlate, print."""
     options = _options(arguments)
     stores, record = composition.open_job(options.db, options.jobs[0])
-    plan = composition.reopen(stores, record.id, _quiet, {})
+    plan = composition.reopen(stores, record.id, silent, {})
     set_training_threads(plan.spec.train_threads)
-    schedules = [w for job in options.jobs for w in best_of(stores.trials, job, options.each)]
+    jobs = [stores.trials.trials(stores.trials.job(job).id) for job in options.jobs]
+    schedules = [w for trials in jobs for w in best_of(trials, plan.metric, options.each)]
     distinct = list(dict.fromkeys(schedules))
     scored = [score(plan, distinct, recipe_of(text, plan.fidelity)) for text in options.recipes]
     rows = [
@@ -48,14 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{len(distinct)} schedules\n\n{table(rows)}")
 
 
-def best_of(store: TrialStore, job: str, count: int) -> list[Widths]:
-    """The best scored candidates of a job, by their scores as trials; lower is better."""
-    found = [
-        (trial.result.score, trial.index, trial.widths)
-        for trial in store.trials(store.job(job).id)
-        if trial.purpose == "candidate" and trial.result and trial.result.score is not None
-    ]
-    return [widths for _, _, widths in sorted(found)[:count]]
+def best_of(trials: Sequence[TrialRecord], metric: Metric, count: int) -> list[Widths]:
+    """The schedules of the best trials from the base weights."""
+    found = sorted(evaluated_of(trials, metric), key=lambda each: (each.loss, each.trial))
+    return [each.widths for each in found[:count]]
 
 
 def recipe_of(text: str, fidelity: Fidelity) -> Fidelity:
@@ -109,10 +113,6 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 def _correlation(these: Sequence[float | None], those: Sequence[float | None]) -> float:
     both = [(a, b) for a, b in zip(these, those, strict=True) if a is not None and b is not None]
     return float(spearmanr([a for a, _ in both], [b for _, b in both]).statistic)
-
-
-def _quiet(kind: str, payload: dict[str, Any]) -> None:
-    """Nobody waits for the loading."""
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.stats import spearmanr
 
 from autoprune import composition
-from autoprune.jobs.history import outcome_of
+from autoprune.jobs.context import silent
+from autoprune.jobs.knowledge import evaluated_of, learn
 from autoprune.jobs.planning import Plan
-from autoprune.trials.records import TrialRecord
 from searchers.contract import Outcome, Suggestion
 from searchers.solver import Solver
 
@@ -31,31 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Tell some, compare with the others, print."""
     options = _options(arguments)
     stores, record = composition.open_job(options.db, options.jobs[0])
-    plan = composition.reopen(stores, record.id, _quiet, {})
-    jobs = [stores.trials.job(job).id for job in options.jobs]
-    trials = [trial for job in jobs for trial in stores.trials.trials(job)]
-    probes = {t.widths: outcome_of(t, plan.metric) for t in trials if t.purpose == "probe"}
-    scored = scores_of(trials)
+    plan = composition.reopen(stores, record.id, silent, {})
+    jobs = [stores.trials.trials(stores.trials.job(job).id) for job in options.jobs]
+    known = [each for trials in jobs for each in evaluated_of(trials, plan.metric)]
+    scored = list({each.widths: each.loss for each in known}.items())
+    probed = learn(stores.trials, record, plan).probed
     print(f"{len(scored)} schedules\n\n| told | rank correlation |\n| --- | --- |")
     for told in options.told:
-        draws = [correlation(plan, probes, scored, told, draw) for draw in range(options.draws)]
+        draws = [correlation(plan, probed, scored, told, draw) for draw in range(options.draws)]
         print(f"| {told} | {statistics.fmean(draws):.2f} |")
-
-
-def scores_of(trials: Sequence[TrialRecord]) -> list[tuple[Widths, float]]:
-    """Every schedule that was a trial from the base weights, with its score."""
-    found = {
-        trial.widths: trial.result.score
-        for trial in trials
-        if trial.purpose != "probe" and trial.start_from is None
-        if trial.result is not None and trial.result.score is not None
-    }
-    return list(found.items())
 
 
 def correlation(
     plan: Plan,
-    probes: dict[Widths, Outcome],
+    probed: Callable[[Widths], Outcome],
     scored: Sequence[tuple[Widths, float]],
     told: int,
     draw: int,
@@ -66,13 +54,9 @@ def correlation(
     solver = Solver(plan.problem, known=known)
     for said in [solver.ask() for _ in range(solver.probes)]:
         assert isinstance(said, Suggestion)
-        solver.tell(said.id, probes.get(said.widths, Outcome(None)))
+        solver.tell(said.id, probed(said.widths))
     expected = solver.expected([widths for widths, _ in others])
     return float(spearmanr(expected, [score for _, score in others]).statistic)
-
-
-def _quiet(kind: str, payload: dict[str, Any]) -> None:
-    """Nobody waits for the loading."""
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -59,7 +59,7 @@ def learn(store: TrialStore, job: JobRecord, plan: Plan) -> Knowledge:
         InputError: too few trials have a score.
     """
     trials = store.trials(job.id)
-    evaluated = tuple(_evaluated(trials, plan.metric))
+    evaluated = tuple(evaluated_of(trials, plan.metric))
     if len(evaluated) < LEAST:
         raise InputError(
             f"job {job.id} is {job.state} and {len(evaluated)} of its trials from the base weights "
@@ -78,8 +78,11 @@ def learn(store: TrialStore, job: JobRecord, plan: Plan) -> Knowledge:
     return Knowledge(job.id, plan.metric, evaluated, _ranking(plan, trials), probed)
 
 
-def _evaluated(trials: Sequence[TrialRecord], metric: Metric) -> list[Evaluated]:
-    """Scores of another trial's weights are flattered by what those were finetuned before."""
+def evaluated_of(trials: Sequence[TrialRecord], metric: Metric) -> list[Evaluated]:
+    """The trials from the base weights that have a score.
+
+    Scores of another trial's weights are flattered by what those were finetuned before.
+    """
     found = []
     for trial in trials:
         if trial.state != "told" or trial.purpose == "probe" or trial.start_from is not None:
