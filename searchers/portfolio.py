@@ -50,7 +50,7 @@ class Portfolio(Searcher):
     """
 
     name = "portfolio"
-    version = 2
+    version = 3
 
     def __init__(
         self, problem: Problem, *, seed: int = 0, known: Sequence[tuple[Widths, float]] = ()
