@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -173,6 +173,10 @@ class Dataset:
             for tree in (split.images, split.targets):
                 digest_into(digest, name, tree)
         return digest.hexdigest()
+
+    def for_task(self, task: Task | None) -> Dataset:
+        """The same data with what its targets are for; with its own task where None is given."""
+        return self if task is None else replace(self, task=task)
 
     def order(self, split: SplitName, seed: int) -> torch.Tensor:
         """An order [N] of a split whose every prefix is like the whole: classes in proportion."""

@@ -7,7 +7,6 @@ import importlib.util
 import inspect
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,7 +63,7 @@ def load_factory(name: str, task: Task | None = None) -> Dataset:
         except Exception as error:
             raise DataError(f"{name} failed with {type(error).__name__}: {error}") from error
     if isinstance(made, Dataset):
-        return made if task is None else replace(made, task=task)
+        return made.for_task(task)
     if isinstance(made, tuple) and 1 <= len(made) <= len(SPLITS):
         made = dict(zip(SPLITS, made, strict=False))
     if isinstance(made, dict) and "train" in made and set(made) <= set(SPLITS):

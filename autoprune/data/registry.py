@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -52,15 +51,11 @@ def load_data(name: str, *, cache_dir: Path | None = None, task: Task | None = N
     source = parse_source(name, cache_dir)
     kind = name.partition("?")[0].partition(":")[0]
     if kind in LOADERS:
-        return _for(LOADERS[kind](source), task)
+        return LOADERS[kind](source).for_task(task)
     installed = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if kind in installed:
         loader: Loader = installed[kind].load()
-        return _for(loader(source), task)
+        return loader(source).for_task(task)
     if is_reference(name):
         return load_factory(name, task)
     raise UnknownNameError("data", name, [*PATTERNS, *installed])
-
-
-def _for(dataset: Dataset, task: Task | None) -> Dataset:
-    return dataset if task is None else replace(dataset, task=task)

@@ -13,6 +13,9 @@ from autoprune.errors import TaskError
 Loss = Callable[[Any, Any], torch.Tensor]
 """(outputs of the network, targets) -> scalar tensor: a mean over the images of a batch."""
 
+FUNCTIONS = ("loss", "metric", "batch", "distillation")
+"""Fields of a task that the user's code stands behind."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
@@ -56,7 +59,7 @@ class Task:
     name: str = ""
 
     def __post_init__(self) -> None:
-        for field in ("loss", "metric", "batch", "distillation"):
+        for field in FUNCTIONS:
             given = getattr(self, field)
             if not callable(given) and (field == "loss" or given is not None):
                 raise TaskError(f"{field} of a task must be a function, got {given!r}")
@@ -91,7 +94,7 @@ class Task:
 
     @property
     def says(self) -> str:
-        """For messages."""
+        """What messages call it."""
         return f"task {self.name!r}" if self.name else "the task"
 
     def named(self, name: str) -> Task:

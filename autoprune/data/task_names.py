@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from autoprune.data.factories import import_reference, is_reference
-from autoprune.data.task import Task
+from autoprune.data.task import FUNCTIONS, Task
 from autoprune.errors import TaskError, UnknownNameError
-
-_FIELDS = ("loss", "metric", "batch", "distillation")
 
 
 def load_task(name: str) -> Task:
@@ -37,7 +35,7 @@ def load_task(name: str) -> Task:
 
 def task_identity(task: Task) -> dict[str, Any]:
     """What tells this task from another one, for hashing: its settings, and its files' hashes."""
-    functions = {field: getattr(task, field) for field in _FIELDS}
+    functions = {field: getattr(task, field) for field in FUNCTIONS}
     sources = {field: _source(each) for field, each in functions.items() if each is not None}
     if task.name:
         sources["task"] = _hash_of_file(_file_of(task.name))

@@ -1,4 +1,4 @@
-"""The unpruned network: what it scores, and whether its validation split can be believed."""
+"""What is told of a network on a split, and whether its validation split can be believed."""
 
 from __future__ import annotations
 
@@ -56,11 +56,6 @@ def figure(model: nn.Module, dataset: Dataset, split: SplitName) -> float | None
         return validate(model, dataset, split)[1]
     value = score(model, dataset, figure_of(dataset.task), split).score
     return value if math.isfinite(value) else None
-
-
-def test_accuracy(model: nn.Module, dataset: Dataset) -> float | None:
-    """The figure of the test split; None where there is none."""
-    return figure(model, dataset, "test")
 
 
 def leakage_warning(model: nn.Module, dataset: Dataset) -> str | None:

@@ -64,8 +64,8 @@ class Probe:
 class Metric:
     """What trials are ranked by.
 
-    ``loss`` is the mean cross-entropy, ``calibrated-loss`` the same with the logits divided by the
-    temperature that is best for it.
+    ``loss`` is the mean cross-entropy, or a task's loss; ``calibrated-loss`` is the mean
+    cross-entropy with the logits divided by the temperature that is best for it.
     """
 
     name: str = "calibrated-loss"
@@ -111,8 +111,9 @@ class EvaluationResult:
 
     Args:
         score: by the job's metric; None when the evaluation failed.
-        loss: mean validation cross-entropy.
-        accuracy: fraction of validation images classified correctly.
+        loss: mean validation cross-entropy, or a task's loss.
+        accuracy: fraction of validation images classified correctly; None where there are no
+            classes.
         seconds: wall time.
         error: None, or the verdict in one line.
         weights: a checkpoint, where it was asked for.

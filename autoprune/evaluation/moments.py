@@ -68,10 +68,10 @@ def _readers(model: nn.Module, space: SearchSpace) -> dict[str, int]:
         for place in group.slices:
             name, _, kind = place.tensor.rpartition(".")
             module = modules.get(name)
-            spatial = _SPATIAL.get(type(module)) if module is not None else None
-            if place.role != "input" or place.dim != 1 or kind != "weight":
+            if module is None or place.role != "input" or place.dim != 1 or kind != "weight":
                 continue
-            if module is None or spatial is None:
+            spatial = _SPATIAL.get(type(module))
+            if spatial is None:
                 continue
             channels = module.get_parameter("weight").shape[1]
             if getattr(module, "groups", 1) == 1 and channels <= LARGEST:

@@ -92,7 +92,7 @@ class Classification:
 
 
 CLASSES = Classification()
-"""Where no dataset is at hand."""
+"""The default of what is given batches and no dataset: its outputs are not checked."""
 
 
 def objective_of(dataset: Dataset) -> Objective:

@@ -85,10 +85,8 @@ class Prober:
         changed = {n: tensor for n, tensor in masked.items() if tensor is not ready.state[n]}
         since = ready.order.first_read(changed)
         network = ready.network
-        if (
-            find_metric(self._metric, self._dataset.task) is not None
-        ):  # code that may do anything with a network
-            network = copy.deepcopy(network)
+        if find_metric(self._metric, self._dataset.task) is not None:
+            network = copy.deepcopy(network)  # the user's code may do anything with it
         with (
             _holding(network, changed, ready.state),
             _batch_statistics(network, ready.order, since),

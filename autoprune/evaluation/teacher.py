@@ -15,7 +15,7 @@ class Teacher:
     """Outputs of the unpruned network.
 
     Batches are the same for every candidate, so what was computed for one is kept for the next
-    (4 bytes for each image and class).
+    (4 bytes for each image and class; of a task, all that its network puts out).
     """
 
     def __init__(self, model: nn.Module, objective: Objective = CLASSES) -> None:

@@ -115,10 +115,10 @@ def difference(found: Any, expected: Any) -> float:
     Args:
         found, expected: tensors, or dicts, lists and tuples of them.
     """
-    pairs = list(zip(flat(found), flat(expected), strict=False))
-    if len(pairs) != len(flat(found)) or len(pairs) != len(flat(expected)):
+    several, wanted = flat(found), flat(expected)
+    if not wanted or len(several) != len(wanted):
         return float("inf")
-    return max((_difference(*pair) for pair in pairs), default=float("inf"))
+    return max(_difference(*pair) for pair in zip(several, wanted, strict=True))
 
 
 def _difference(found: torch.Tensor, expected: torch.Tensor) -> float:

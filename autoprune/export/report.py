@@ -151,7 +151,7 @@ def _accuracy_tile(title: str, split: AccuracyOfSplit) -> Tile:
 
 
 def _figure_tiles(figure: TaskFigure) -> list[Tile]:
-    """The figure on the test split, where there is one."""
+    """One for the figure on the test split, else on the validation split; none without either."""
     named = (("Test", figure.test), ("Validation", figure.validation))
     shown = [(name, split) for name, split in named if split is not None]
     if not shown:

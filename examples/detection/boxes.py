@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +99,6 @@ task = autoprune.Task(loss=loss, batch=batch, part="backbone", loss_in_training_
 """What ``--task boxes.py:task`` names."""
 
 
-def _batches() -> Iterator[tuple[list[Tensor], list[dict[str, Tensor]]]]:
-    for images, targets in data()["train"]:
-        yield list(images), list(targets)
-
-
 def main() -> None:
     """Train the detector and write its weights."""
     torch.manual_seed(0)
@@ -112,9 +106,9 @@ def main() -> None:
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     for _ in range(6):
-        for images, targets in _batches():
+        for images, targets in data()["train"]:
             optimizer.zero_grad()
-            loss(model(images, targets), targets).backward()
+            loss(model(*batch(images, targets)), targets).backward()
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
     save_file(model.state_dict(), WEIGHTS)

@@ -106,13 +106,12 @@ def _resize(graph: GraphBuilder, op: Operator) -> str:
     _, shape = graph.inputs[0]
     sizes = graph.constant(np.array([*shape[:2], *op.kernel]))
     if op.variant is None:
-        how = {"mode": "nearest", "nearest_mode": "floor"}
-        return graph.node(
-            "Resize", INPUT_NAME, "", "", sizes, coordinate_transformation_mode="asymmetric", **how
-        )
-    corners = "align_corners" if op.variant == "bilinear_corners" else "half_pixel"
+        places, mode = "asymmetric", {"mode": "nearest", "nearest_mode": "floor"}
+    else:
+        places = "align_corners" if op.variant == "bilinear_corners" else "half_pixel"
+        mode = {"mode": "linear"}
     return graph.node(
-        "Resize", INPUT_NAME, "", "", sizes, coordinate_transformation_mode=corners, mode="linear"
+        "Resize", INPUT_NAME, "", "", sizes, coordinate_transformation_mode=places, **mode
     )
 
 

@@ -20,20 +20,8 @@ import autoprune
 Program = Callable[..., Said]
 FILE = Path(task_networks.__file__)
 QUICK = (
-    *(
-        "--divisor",
-        "16",
-        "--budget",
-        "macs=75%",
-        "--trials",
-        "2",
-        "--steps",
-        "1",
-        "--race-steps",
-        "1",
-    ),
-    *("--batch-size", "8", "--finetune-epochs", "1", "--workers", "1", "--searcher", "random"),
-    *("--unmeasured", "--db", "jobs.db"),
+    "--divisor 16 --budget macs=75% --trials 2 --steps 1 --race-steps 1 --batch-size 8 "
+    "--finetune-epochs 1 --workers 1 --searcher random --unmeasured --db jobs.db"
 )
 SEGMENTATION = ("segmenter", "masks", "segmentation")
 DETECTION = ("detector", "boxes", "detection")
@@ -44,7 +32,7 @@ def options(model: str, data: str, task: str) -> tuple[str, ...]:
 
 
 def searched(names: tuple[str, str, str], folder: Path, *more: str) -> Any:
-    words = ("search", *options(*names), *QUICK, "--out", "bundle", "--json", *more)
+    words = ("search", *options(*names), *QUICK.split(), "--out", "bundle", "--json", *more)
     return expect_done(run_program(*words, folder=folder)).json
 
 

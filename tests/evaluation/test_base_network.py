@@ -20,8 +20,8 @@ def test_the_base_is_scored_on_the_validation_split(digits, network):
 
 
 def test_test_accuracy_is_of_the_test_split(digits, network):
-    assert base.test_accuracy(network, digits) == validate(network, digits, "test")[1]
-    assert base.test_accuracy(network, dataclasses.replace(digits, test=None)) is None
+    assert base.figure(network, digits, "test") == validate(network, digits, "test")[1]
+    assert base.figure(network, dataclasses.replace(digits, test=None), "test") is None
 
 
 def carved(digits, noise: float):

@@ -11,13 +11,12 @@ from torch.nn import functional
 
 from autoprune.data.loaders import materialise
 from autoprune.data.task import Task
-from autoprune.errors import InputError, ModelError, TaskError
+from autoprune.errors import ModelError, TaskError
 from autoprune.evaluation.base import figure, score_base
 from autoprune.evaluation.batches import TASK_BATCH, TrainingBatches
 from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Metric, Probe
 from autoprune.evaluation.evaluator import NetworkEvaluator
 from autoprune.evaluation.finetune import short_finetune
-from autoprune.evaluation.metrics import metric_of
 from autoprune.evaluation.objective import objective_of
 from autoprune.evaluation.part_inputs import part_shape
 from autoprune.evaluation.scoring import score
@@ -26,7 +25,6 @@ from autoprune.evaluation.teacher import Teacher
 from autoprune.evaluation.trainability import check_trainable
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.pruning.groups import find_groups
-from autoprune.spec import MetricSpec
 
 LOSS = Metric("loss")
 FIDELITY = Fidelity(steps=4, batch_size=16, learning_rate=0.05, recalibration_batches=2)
@@ -288,40 +286,3 @@ def test_outputs_that_cannot_be_pooled_are_told():
 
     with pytest.raises(TaskError, match=r"is pooled, .*cannot be joined: .*leave pooled out"):
         score(Scalar(), data, Metric("metric"))
-
-
-@pytest.mark.parametrize(
-    ("given", "task", "expected"),
-    [
-        (MetricSpec(), None, Metric("calibrated-loss")),
-        (MetricSpec(), REGRESSION, LOSS),
-        (MetricSpec(name="mean_error"), REGRESSION, Metric("mean_error", "minimize")),
-        (MetricSpec(name="loss", direction="minimize"), REGRESSION, LOSS),
-        (
-            MetricSpec(name="my.py:score", direction="maximize"),
-            REGRESSION,
-            Metric("my.py:score", "maximize"),
-        ),
-    ],
-)
-def test_the_loss_ranks_unless_a_metric_is_named(given, task, expected):
-    assert metric_of(given, task) == expected
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        (
-            MetricSpec(name="accuracy"),
-            "is of classes, and the task has none: there is loss, mean_err",
-        ),
-        (
-            MetricSpec(name="mean_error", direction="maximize"),
-            "is known: minimize; leave the direct",
-        ),
-        (MetricSpec(name="my.py:score"), "say which scores are better"),
-    ],
-)
-def test_metrics_that_a_task_cannot_be_ranked_by_are_refused(given, words):
-    with pytest.raises(InputError, match=words):
-        metric_of(given, REGRESSION)

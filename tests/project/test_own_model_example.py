@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from example_runs import run
 
 QUICK = "--divisor 16 --trials 2 --steps 1 --race-steps 1 --finetune-epochs 0 --workers 1"
 
@@ -22,18 +21,6 @@ def example(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(root / "examples/own_model", folder)
     run([sys.executable, "my_model.py"], folder)
     return folder
-
-
-def run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "AUTOPRUNE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_a_network_of_ones_own_is_searched_exported_and_loaded(example: Path, program: str) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from example_runs import run
 
 EXAMPLES = {
     "regression": ("centres.py", "pixels_off"),
@@ -20,18 +19,6 @@ QUICK = (
     "--budget macs=70% --trials 2 --steps 1 --race-steps 1 --finetune-epochs 0 --workers 1 "
     "--searcher random"
 )
-
-
-def run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "AUTOPRUNE_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
