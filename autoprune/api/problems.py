@@ -145,10 +145,9 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
             problem.headers = {"Allow": ", ".join(_methods_of(routes, request))}
         return problem_response(problem)
 
-    for kind in (HTTPException, RequestValidationError, AutopruneError):
+    leaves = (LatencyTableError, SearcherError)
+    for kind in (HTTPException, RequestValidationError, AutopruneError, *leaves, Exception):
         app.add_exception_handler(kind, handle)
-    for leaf in (LatencyTableError, SearcherError, Exception):
-        app.add_exception_handler(leaf, handle)
 
 
 def _methods_of(routes: Sequence[BaseRoute], request: Request) -> list[str]:
