@@ -1,6 +1,6 @@
 // The top of a job's page: what it is, where it stands, and what can be done with it.
 
-import { ask, Problem } from "./api.js";
+import { ask, problemFrom } from "./api.js";
 import { badge, h, problemPanel, say } from "./dom.js";
 import { ago, moment, ms } from "./format.js";
 
@@ -26,8 +26,7 @@ export function headView(id, refresh) {
     try {
       await work();
     } catch (error) {
-      const known = error instanceof Problem ? error : new Problem({ title: "The server does not answer", detail: "Try again." });
-      refusal.replaceChildren(problemPanel(known));
+      refusal.replaceChildren(problemPanel(problemFrom(error, "Try again.")));
     } finally {
       all.forEach(button => { button.disabled = false; });
     }

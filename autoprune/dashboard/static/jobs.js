@@ -1,6 +1,6 @@
 // The list of jobs, looked up again every few seconds.
 
-import { patiently, read } from "./api.js";
+import { patiently, readPage, sleep } from "./api.js";
 import { badge, bar, h, say } from "./dom.js";
 import { ago, moment, score } from "./format.js";
 
@@ -43,17 +43,16 @@ export async function showJobs(main, signal) {
 
   for (;;) {
     if (!document.hidden) await look();
-    await new Promise(resolve => setTimeout(resolve, EVERY_MS));
-    signal.throwIfAborted();
+    await sleep(EVERY_MS, signal);
   }
 }
 
 async function pagesOf({ state, pages }, signal) {
   const items = [];
+  const asked = { limit: PAGE, ...(state === "all" ? {} : { state }) };
   let next = "";
   for (let page = 0; page < pages && next !== null; page += 1) {
-    const asked = new URLSearchParams({ limit: PAGE, ...(state === "all" ? {} : { state }), ...(next ? { cursor: next } : {}) });
-    const found = await read(`/v1/jobs?${asked}`, { signal });
+    const found = await readPage("/v1/jobs", asked, next, signal);
     items.push(...found.items);
     next = found.next;
   }

@@ -1,6 +1,6 @@
 // A new job from a job file: written here, pasted, or picked.
 
-import { ask, Problem, read } from "./api.js";
+import { ask, problemFrom, read } from "./api.js";
 import { h, problemPanel, say } from "./dom.js";
 
 const EXAMPLE = `model: autoprune:digits_cnn
@@ -32,8 +32,7 @@ export async function showSubmit(main, signal) {
       location.hash = `#/jobs/${job}`;
     } catch (error) {
       signal.throwIfAborted();
-      const known = error instanceof Problem ? error : new Problem({ title: "The server does not answer", detail: "Submit again: the same file makes one job." });
-      said.replaceChildren(problemPanel(known));
+      said.replaceChildren(problemPanel(problemFrom(error, "Submit again: the same file makes one job.")));
     } finally {
       button.disabled = false;
     }
