@@ -1,8 +1,8 @@
 // The top of a job's page: what it is, where it stands, and what can be done with it.
 
 import { ask, problemFrom } from "./api.js";
-import { badge, h, problemPanel, say } from "./dom.js";
-import { ago, moment, ms } from "./format.js";
+import { badge, h, problemPanel, say, time } from "./dom.js";
+import { ms } from "./format.js";
 
 const STAGES = [["search", "Search"], ["race", "Race"], ["measure", "Measure"], ["finetune", "Finetune"], ["done", "Done"]];
 const WISHES = { pause: ["queued", "running"], resume: ["paused", "cancelled", "failed"], cancel: ["queued", "running", "paused"] };
@@ -37,7 +37,7 @@ export function headView(id, refresh) {
     title.textContent = job.model ?? "Own model";
     badges.replaceChildren(badge(job.state), ...wished(job), h("span", { class: "badge plain" }, `budget ${limitOf(job)}`));
     facts.replaceChildren(`data ${job.data ?? "of their own"} · searcher ${job.searcher}, seed ${job.seed} · created `,
-      h("time", { datetime: job.created, title: moment(job.created) }, ago(job.created)));
+      time(job.created));
     const at = STAGES.findIndex(([name]) => name === job.stage);
     [...steps.children].forEach((step, place) => {
       step.className = job.stage === "done" || place < at ? "past" : place === at && job.state !== "queued" ? "now" : "";
@@ -60,8 +60,12 @@ function limitOf(job) {
   return job.budget.latency_s === undefined || job.budget.latency_s === null ? given : `${given} = ${ms(job.budget.latency_s)}`;
 }
 
+// The state that a job's driver was asked for and has not reached.
+const awaited = ({ state, desired_state }) => desired_state !== state ? desired_state : null;
+
 function wished(job) {
-  return job.desired_state && job.desired_state !== job.state ? [h("span", { class: "badge plain" }, `will be ${job.desired_state}`)] : [];
+  const next = awaited(job);
+  return next ? [h("span", { class: "badge plain" }, `will be ${next}`)] : [];
 }
 
 function noticesOf(job) {
@@ -73,7 +77,8 @@ function noticesOf(job) {
 
 async function wishFor(id, wish) {
   const answer = await (await ask(`/v1/jobs/${id}:${wish}`, { method: "POST" })).json();
-  say(answer.desired_state && answer.desired_state !== answer.state ? `Job ${id} will be ${answer.desired_state}` : `Job ${id} is ${answer.state}`);
+  const next = awaited(answer);
+  say(next ? `Job ${id} will be ${next}` : `Job ${id} is ${answer.state}`);
 }
 
 // A link could send no token: the bundle is fetched, and then given to the browser as a file.
