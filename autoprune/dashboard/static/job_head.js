@@ -13,7 +13,7 @@ export function headView(id, refresh) {
   const badges = h("p", { class: "badges" });
   const facts = h("p", { class: "note facts" }, " ");
   const steps = h("ol", { class: "steps", "aria-label": "Stages" }, STAGES.map(([, name]) => h("li", {}, name)));
-  const notice = h("div", { class: "notice" });
+  const notice = h("div", {});
   const refusal = h("div", {});
   const buttons = Object.keys(WISHES).map(wish =>
     h("button", { type: "button", "data-wish": wish, hidden: true, onclick: () => attempt(() => wishFor(id, wish)) }, wish[0].toUpperCase() + wish.slice(1)));
@@ -48,7 +48,7 @@ export function headView(id, refresh) {
     bundle.hidden = !job.has_bundle;
     notice.replaceChildren(...noticesOf(job));
   }
-  const element = h("div", { class: "top" },
+  const element = h("div", {},
     h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Jobs"), " / ", h("code", {}, id)),
     h("div", { class: "head" }, h("div", {}, title, badges), h("div", { class: "actions" }, buttons, bundle)),
     facts, steps, notice, refusal);
