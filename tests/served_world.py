@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from tiny_program import NETWORK, QUICK, SPACE, TINY, expect_done, run_program
 
+from autoprune.export.archive import archive_of
 from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.engine import connect
 from autoprune.trials.store import TrialStore
@@ -74,18 +73,10 @@ def make_world(folder: Path, db: str, table_file: Path) -> World:
     )
     job = expect_done(found).json["job"]
     (folder / "catalog.yaml").write_text(CATALOG)
-    bundle = zipped(folder / "bundle")
+    bundle = archive_of(folder / "bundle")
     _keep_bundle(TrialStore(connect(db), ArtifactFolder(artifacts)), job, bundle)
     table = json.loads(table_file.read_text())["table"]["hash"]
     return World(folder, db, artifacts, job, table, bundle)
-
-
-def zipped(folder: Path) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for path in sorted(folder.iterdir()):
-            archive.write(path, path.name)
-    return content.getvalue()
 
 
 def _keep_bundle(store: TrialStore, job: str, bundle: bytes) -> None:
