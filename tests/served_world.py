@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tiny_program import NETWORK, QUICK, SPACE, TINY, expect_done, run_program
 
@@ -47,6 +48,15 @@ class World:
     def options(self) -> tuple[str | Path, ...]:
         catalog = self.folder / "catalog.yaml"
         return ("--db", self.db, "--artifacts", self.artifacts, "--catalog", catalog)
+
+    def queue_copy(self) -> str:
+        """Another job of what the finished one was asked for, which nobody has begun."""
+        done = self.store.job(self.job)
+        return self.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
+
+    def printed(self, *words: str) -> Any:
+        """What a command prints of the database, as JSON."""
+        return run_program(*words, "--db", self.db, "--json", folder=self.folder).json
 
 
 CATALOG = f"models:\n  tiny: {{model: '{TINY}:network'}}\ndata:\n  tiny: '{TINY}:split_loaders'\n"
