@@ -34,7 +34,6 @@ from autoprune.trials.store import TrialStore
 
 GROUPS = 30
 MANY = 100_000
-SCORED = TrialResult(score=0.5, loss=0.5, accuracy=0.9, seconds=1.0)
 
 
 def main() -> None:

@@ -55,6 +55,12 @@ class Server:
         """The problem that a request is expected to be answered by."""
         return expect_problem(self.ask(method, path, **more), kind)
 
+    def store_table(self, file: Path) -> None:
+        """Send a table's file, which is expected to be sound."""
+        headers = {"Content-Type": "application/json"}
+        answer = self.post("/v1/tables", data=file.read_bytes(), headers=headers)
+        assert answer.status_code == 201, answer.text
+
     def pages(self, path: str) -> Iterator[list[dict[str, Any]]]:
         """Every page of a list."""
         cursor = ""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tiny_program import NETWORK, QUICK, SPACE, TINY, expect_done, run_program
 
+from autoprune.export.archive import archive_of
 from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.engine import connect
 from autoprune.trials.store import TrialStore
@@ -49,6 +49,15 @@ class World:
         catalog = self.folder / "catalog.yaml"
         return ("--db", self.db, "--artifacts", self.artifacts, "--catalog", catalog)
 
+    def queue_copy(self) -> str:
+        """Another job of what the finished one was asked for, which nobody has begun."""
+        done = self.store.job(self.job)
+        return self.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
+
+    def printed(self, *words: str) -> Any:
+        """What a command prints of the database, as JSON."""
+        return run_program(*words, "--db", self.db, "--json", folder=self.folder).json
+
 
 CATALOG = f"models:\n  tiny: {{model: '{TINY}:network'}}\ndata:\n  tiny: '{TINY}:split_loaders'\n"
 
@@ -74,18 +83,10 @@ def make_world(folder: Path, db: str, table_file: Path) -> World:
     )
     job = expect_done(found).json["job"]
     (folder / "catalog.yaml").write_text(CATALOG)
-    bundle = zipped(folder / "bundle")
+    bundle = archive_of(folder / "bundle")
     _keep_bundle(TrialStore(connect(db), ArtifactFolder(artifacts)), job, bundle)
     table = json.loads(table_file.read_text())["table"]["hash"]
     return World(folder, db, artifacts, job, table, bundle)
-
-
-def zipped(folder: Path) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for path in sorted(folder.iterdir()):
-            archive.write(path, path.name)
-    return content.getvalue()
 
 
 def _keep_bundle(store: TrialStore, job: str, bundle: bytes) -> None:

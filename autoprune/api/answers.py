@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from autoprune.api.kinds import KINDS
-from autoprune.api.problems import MEDIA_TYPE
+from autoprune.api.problems import MEDIA_TYPE, problem_document
 from autoprune.trials.column_types import json_text
 
 JobId = Annotated[
@@ -51,17 +51,7 @@ def problems(*kinds: str) -> dict[int | str, Any]:
 
 def problem_content(kinds: list[str]) -> dict[str, Any]:
     """The description of one status: its problems, each as an example."""
-    examples = {
-        kind: {
-            "value": {
-                "type": f"urn:autoprune:problem:{kind}",
-                "title": KINDS[kind].title,
-                "status": KINDS[kind].status,
-                "detail": "...",
-            }
-        }
-        for kind in kinds
-    }
+    examples = {kind: {"value": problem_document(kind, "...")} for kind in kinds}
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         "description": "; ".join(KINDS[kind].title for kind in kinds),

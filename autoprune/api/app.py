@@ -13,7 +13,7 @@ from fastapi.openapi.utils import get_openapi
 
 from autoprune.api import events, exports, health, jobs, names, problems, submit, tables, wishes
 from autoprune.api.access_log import AccessLog
-from autoprune.api.guarding import Guard
+from autoprune.api.guarding import GUARDED, Guard
 from autoprune.api.service import Service
 
 THREADS = 12
@@ -80,7 +80,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         components.setdefault("schemas", {}).update({**schema.pop("$defs"), "Problem": schema})
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path, operations in document["paths"].items():
-            if path.startswith("/v1"):
+            if path.startswith(GUARDED):
                 for operation in operations.values():
                     operation["security"] = [{"token": []}]
         app.openapi_schema = document

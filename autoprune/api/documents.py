@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from autoprune.trials.records import Purpose, TrialState
+
 State = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 Object = dict[str, Any]
 
@@ -135,8 +137,8 @@ class Trial(Document):
     """One trial, as `autoprune trials JOB --json` prints it."""
 
     index: int
-    purpose: Literal["candidate", "step", "probe"]
-    state: Literal["asked", "finished", "told"]
+    purpose: Purpose
+    state: TrialState
     widths: dict[str, int]
     score: float | None
     accuracy: float | None

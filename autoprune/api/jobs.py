@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -10,7 +9,7 @@ from starlette.responses import Response
 
 from autoprune.api import documents
 from autoprune.api.answers import JobId, answer, problems, returns
-from autoprune.api.pages import page, place_of
+from autoprune.api.pages import Cursor, Limit, page, place_of
 from autoprune.api.problems import Problem
 from autoprune.api.service import Service, service_of
 from autoprune.jobs.chosen import describe_chosen
@@ -19,10 +18,6 @@ from autoprune.jobs.summary import savings_of, summarise_job, trial_rows
 from autoprune.trials.records import JobListed, JobPosition, JobProgress, Json
 
 router = APIRouter(tags=["jobs"])
-Limit = Annotated[int, Query(ge=1, le=500, description="Most items of the page.")]
-Cursor = Annotated[
-    str | None, Query(max_length=300, description="`next` of the page before; none begins.")
-]
 
 
 @router.get(
@@ -102,8 +97,13 @@ def trials(request: Request, job: JobId, limit: Limit = 100, cursor: Cursor = No
 )
 def schedule(request: Request, job: JobId) -> Response:
     """Keep ratios of every layer, and the time that each group of channels saves."""
-    return _remembered(
-        request, job, "schedule", lambda service: describe_chosen(service.trials, job), check_done
+    service = service_of(request)
+    position = service.trials.position(job)
+    check_done(position, job)
+    return answer(
+        service.memory.answer(
+            "schedule", job, position, lambda: describe_chosen(service.trials, job)
+        )
     )
 
 
@@ -118,7 +118,9 @@ def schedule(request: Request, job: JobId) -> Response:
 )
 def front(request: Request, job: JobId) -> Response:
     """Of a job in any state, over the trials told so far; empty before the first."""
-    return _remembered(request, job, "front", lambda service: _front(service, job))
+    service = service_of(request)
+    position = service.trials.position(job)
+    return answer(service.memory.answer("front", job, position, lambda: _front(service, job)))
 
 
 def check_done(position: JobPosition, job: str) -> None:
@@ -128,19 +130,6 @@ def check_done(position: JobPosition, job: str) -> None:
             "job-unfinished",
             f"job {job} is {position.state} in its {position.stage} stage: wait for its end",
         )
-
-
-def _remembered(
-    request: Request,
-    job: str,
-    what: str,
-    compute: Callable[[Service], Json],
-    check: Callable[[JobPosition, str], None] = lambda _position, _job: None,
-) -> Response:
-    service = service_of(request)
-    position = service.trials.position(job)
-    check(position, job)
-    return answer(service.memory.answer(what, job, position, lambda: compute(service)))
 
 
 def _shown(service: Service, job_id: str) -> Json:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import Query
 
 from autoprune.api.problems import Problem
 from autoprune.trials.records import Json
+
+Limit = Annotated[int, Query(ge=1, le=500, description="Most items of the page.")]
+Cursor = Annotated[
+    str | None, Query(max_length=300, description="`next` of the page before; none begins.")
+]
 
 
 def page(items: list[Json], limit: int, of: str, place: list[Any] | None) -> Json:
@@ -15,10 +22,10 @@ def page(items: list[Json], limit: int, of: str, place: list[Any] | None) -> Jso
 
     Args:
         of: what list it is of; a cursor is of no use for another one.
-        place: of the last item.
+        place: of the last item; None where there is none.
     """
-    more = len(items) == limit and place is not None
-    return {"items": items, "next": _cursor(of, place or []) if more else None}
+    next = None if place is None or len(items) < limit else _cursor(of, place)
+    return {"items": items, "next": next}
 
 
 def place_of(cursor: str | None, of: str, kinds: tuple[type, ...]) -> list[Any] | None:

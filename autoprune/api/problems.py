@@ -91,19 +91,23 @@ class ProblemDocument(BaseModel):
     errors: list[FieldProblem] | None = None
 
 
-def problem_response(problem: Problem) -> Response:
-    """The document of a problem."""
-    kind = KINDS[problem.kind]
-    content = {
-        "type": f"urn:autoprune:problem:{problem.kind}",
-        "title": kind.title,
-        "status": kind.status,
-        "detail": problem.detail,
-        **problem.more,
+def problem_document(kind: str, detail: str) -> dict[str, Any]:
+    """What every document of a kind says; see :class:`ProblemDocument`."""
+    status, title = KINDS[kind]
+    return {
+        "type": f"urn:autoprune:problem:{kind}",
+        "title": title,
+        "status": status,
+        "detail": detail,
     }
+
+
+def problem_response(problem: Problem) -> Response:
+    """The answer that a problem is."""
+    content = {**problem_document(problem.kind, problem.detail), **problem.more}
     # Escaped, so that a text with half a surrogate pair can be told too.
     body = json.dumps(content, allow_nan=False)
-    return Response(body, kind.status, headers=problem.headers, media_type=MEDIA_TYPE)
+    return Response(body, problem.status_code, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
 def problem_of(error: Exception) -> Problem:
@@ -141,10 +145,9 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
             problem.headers = {"Allow": ", ".join(_methods_of(routes, request))}
         return problem_response(problem)
 
-    for kind in (HTTPException, RequestValidationError, AutopruneError):
+    leaves = (LatencyTableError, SearcherError)
+    for kind in (HTTPException, RequestValidationError, AutopruneError, *leaves, Exception):
         app.add_exception_handler(kind, handle)
-    for leaf in (LatencyTableError, SearcherError, Exception):
-        app.add_exception_handler(leaf, handle)
 
 
 def _methods_of(routes: Sequence[BaseRoute], request: Request) -> list[str]:

@@ -9,8 +9,7 @@ from starlette.responses import Response
 
 from autoprune.api import documents
 from autoprune.api.answers import TableHash, answer, problems, returns
-from autoprune.api.jobs import Cursor, Limit
-from autoprune.api.pages import page, place_of
+from autoprune.api.pages import Cursor, Limit, page, place_of
 from autoprune.api.problems import Problem
 from autoprune.api.service import Service, service_of
 from autoprune.api.strict_json import StrictRequest, StrictRoute
@@ -74,7 +73,7 @@ def table(
     """What `autoprune latency show TABLE --entries --json` prints, in pages."""
     service, of = service_of(request), f"entries {table}"
     place = place_of(cursor, of, (int,))
-    document = service.sealed.answer(table, lambda: _document(service, table))
+    document = _document(service, table)
     first = place[0] if place else 0
     entries = document["entries"][first : first + limit]
     calibrations = find_calibrations(table, service.tables)
@@ -113,15 +112,14 @@ def store(request: Request, file: Annotated[dict[str, Any], Body(description=_FI
 
 
 def _document(service: Service, hash: str) -> Json:
-    document = service.tables.table(hash)
-    if document is None:
-        raise Problem("table-unknown", f"no table {hash} in this database: see /v1/tables")
-    return document
+    def read() -> Json:
+        document = service.tables.table(hash)
+        if document is None:
+            raise Problem("table-unknown", f"no table {hash} in this database: see /v1/tables")
+        return document
+
+    return service.sealed.answer(hash, read)
 
 
 def _line(service: Service, hash: str) -> Json:
-    def compute() -> Json:
-        document = service.sealed.answer(hash, lambda: _document(service, hash))
-        return about(Table.from_json(document))
-
-    return service.lines.answer(hash, compute)
+    return service.lines.answer(hash, lambda: about(Table.from_json(_document(service, hash))))

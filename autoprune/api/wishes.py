@@ -9,6 +9,7 @@ from autoprune.api import documents
 from autoprune.api.answers import JobId, answer, problems, returns
 from autoprune.api.service import Service, service_of
 from autoprune.jobs.lease import owner_is_gone
+from autoprune.trials.records import JobState
 
 router = APIRouter(tags=["jobs"])
 _RESPONSES = {
@@ -22,9 +23,7 @@ _RESPONSES = {
 )
 def pause(request: Request, job: JobId) -> Response:
     """A running one stops after the trials it is evaluating; nothing is lost."""
-    service = service_of(request)
-    service.trials.request_state(job, "paused", owner_is_gone)
-    return _changed(service, job)
+    return _stop(request, job, "paused")
 
 
 @router.post(
@@ -42,8 +41,12 @@ def resume(request: Request, job: JobId) -> Response:
 )
 def cancel(request: Request, job: JobId) -> Response:
     """What was scored stays, and is reused by other jobs."""
+    return _stop(request, job, "cancelled")
+
+
+def _stop(request: Request, job: str, desired: JobState) -> Response:
     service = service_of(request)
-    service.trials.request_state(job, "cancelled", owner_is_gone)
+    service.trials.request_state(job, desired, owner_is_gone)
     return _changed(service, job)
 
 

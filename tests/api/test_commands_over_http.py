@@ -25,18 +25,14 @@ def remote(server: Server, tmp_path: Path) -> Iterator[Run]:
     assert not (tmp_path / "autoprune.db").exists()
 
 
-def local(world: World, *words: str) -> object:
-    return run_program(*words, "--db", world.db, "--json", folder=world.folder).json
-
-
 def test_jobs_and_trials_are_listed_alike(remote: Run, world: World) -> None:
-    assert remote("jobs", "--json").json == local(world, "jobs")
+    assert remote("jobs", "--json").json == world.printed("jobs")
     assert world.job in remote("jobs").out
-    assert remote("trials", world.job, "--json").json == local(world, "trials", world.job)
+    assert remote("trials", world.job, "--json").json == world.printed("trials", world.job)
 
 
 def test_a_job_is_shown_alike(remote: Run, world: World) -> None:
-    shown, printed = remote("show", world.job, "--json").json, local(world, "show", world.job)
+    shown, printed = remote("show", world.job, "--json").json, world.printed("show", world.job)
     assert isinstance(printed, dict)
     assert {key: shown[key] for key in printed} == printed
     assert "time each group saves" in remote("show", world.job, "--why").out

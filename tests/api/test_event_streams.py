@@ -19,8 +19,7 @@ from autoprune.trials.records import Lease
 @pytest.fixture
 def held(world: World) -> Iterator[Lease]:
     """A job at work, held by this test."""
-    done = world.store.job(world.job)
-    job = world.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
+    job = world.queue_copy()
     lease = world.store.acquire(job, "driver", 600.0)
     yield lease
     if world.store.job(job).state == "running":
@@ -154,8 +153,7 @@ def test_who_comes_and_goes_disturbs_nobody(server: Server, world: World, held: 
 
 
 def test_a_server_that_is_told_to_end_does_so_while_somebody_listens(world: World) -> None:
-    done = world.store.job(world.job)
-    job = world.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
+    job = world.queue_copy()
     with serving(world.folder, *world.options) as server:
         stream = events_of(listen(server, job))
         next(stream)

@@ -12,10 +12,7 @@ from tiny_program import expect_done, run_program
 def test_a_job_goes_from_its_submission_to_its_bundle(tmp_path: Path, table_file: Path) -> None:
     (tmp_path / "catalog.yaml").write_text(CATALOG)
     with serving(tmp_path, "--db", "jobs.db", "--catalog", "catalog.yaml") as server:
-        table = server.post(
-            "/v1/tables", data=table_file.read_bytes(), headers={"Content-Type": "application/json"}
-        )
-        assert table.status_code == 201, table.text
+        server.store_table(table_file)
         answer = server.post("/v1/jobs", json={**JOB, "priority": 5})
         assert answer.status_code == 201, answer.text
         job = answer.json()["job"]

@@ -62,12 +62,7 @@ def raw(server: Server, request: bytes) -> bytes:
         ("request-invalid", "POST", "/v1/jobs", {"data": '"x"', "headers": JSON}),
         ("request-invalid", "POST", "/v1/jobs", {"data": "", "headers": JSON}),
         ("media-type", "POST", "/v1/jobs", {"data": "{}"}),
-        (
-            "media-type",
-            "POST",
-            "/v1/jobs",
-            {"data": "{}", "headers": {"Content-Type": "text/plain"}},
-        ),
+        ("media-type", "POST", "/v1/jobs", {"data": "{}", "headers": TEXT}),
         ("media-type", "POST", "/v1/tables", {"data": "{}"}),
     ],
 )

@@ -11,18 +11,13 @@ import zipfile
 import pytest
 from running_server import Server
 from served_world import World
-from tiny_program import run_program
 
 from autoprune.trials.records import NewTrial
 
 
-def command(world: World, *words: str) -> object:
-    return run_program(*words, "--db", world.db, "--json", folder=world.folder).json
-
-
 def test_a_job_is_what_show_prints_and_more(server: Server, world: World) -> None:
     shown = server.read(f"/v1/jobs/{world.job}")
-    printed = command(world, "show", world.job)
+    printed = world.printed("show", world.job)
     assert isinstance(printed, dict)
     assert printed == {key: shown[key] for key in printed}
     assert (shown["model"], shown["data"]) == ("tiny", "tiny"), "names, not the server's paths"
@@ -54,7 +49,7 @@ def test_trials_come_in_pages_that_add_up_to_the_commands_list(
 ) -> None:
     pages = list(server.pages(f"/v1/jobs/{world.job}/trials?limit=3"))
     assert [len(page) for page in pages] == [3, 1]
-    assert [trial for page in pages for trial in page] == command(world, "trials", world.job)
+    assert [trial for page in pages for trial in page] == world.printed("trials", world.job)
 
 
 def test_a_page_that_ends_the_list_exactly_is_followed_by_nothing(
@@ -66,7 +61,7 @@ def test_a_page_that_ends_the_list_exactly_is_followed_by_nothing(
 
 def test_the_front_is_the_commands_front(server: Server, world: World) -> None:
     front = server.read(f"/v1/jobs/{world.job}/front")
-    printed = command(world, "show", world.job, "--front")
+    printed = world.printed("show", world.job, "--front")
     assert isinstance(printed, dict)
     assert front["front"] == printed["front"]
     assert front["limit_s"] == printed["budget"]["latency_s"]
@@ -97,12 +92,11 @@ def test_the_bundle_comes_as_the_zip_that_was_stored(server: Server, world: Worl
 
 def test_a_job_that_goes_on_is_shown_as_it_stands(server: Server, world: World) -> None:
     """What is remembered of a job is told only as long as nothing happened to it."""
-    done = world.store.job(world.job)
-    job = world.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
+    job = world.queue_copy()
     assert server.read(f"/v1/jobs/{job}")["trials"] == 0
     lease = world.store.acquire(job, "driver", 60.0)
     assert server.read(f"/v1/jobs/{job}")["state"] == "running"
-    widths = tuple(group["units"] for group in done.what["groups"])
+    widths = tuple(group["units"] for group in world.store.job(job).what["groups"])
     asked = NewTrial(0, "candidate", widths, None, {"latency_s": 0.001}, "key")
     world.store.commit(lease, asked=[asked])
     assert server.read(f"/v1/jobs/{job}")["trials"] == 1
@@ -116,11 +110,7 @@ def test_a_job_that_goes_on_is_shown_as_it_stands(server: Server, world: World) 
 
 
 def test_jobs_come_newest_first_in_pages_and_by_state(server: Server, world: World) -> None:
-    done = world.store.job(world.job)
-    made = [
-        world.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
-        for _ in range(5)
-    ]
+    made = [world.queue_copy() for _ in range(5)]
     listed = [job for page in server.pages("/v1/jobs?limit=2") for job in page]
     assert [job["job"] for job in listed][:5] == made[::-1]
     assert len({job["job"] for job in listed}) == len(listed) == len(world.store.jobs())
@@ -135,8 +125,7 @@ def test_jobs_come_newest_first_in_pages_and_by_state(server: Server, world: Wor
 
 def test_a_job_that_is_added_between_two_pages_moves_none(server: Server, world: World) -> None:
     first = server.read("/v1/jobs?limit=1")
-    done = world.store.job(world.job)
-    late = world.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
+    late = world.queue_copy()
     second = server.read(f"/v1/jobs?limit=1&cursor={first['next']}")
     assert second["items"][0]["job"] not in (first["items"][0]["job"], late)
     world.store.request_state(late, "cancelled")
@@ -152,8 +141,7 @@ def test_what_is_no_cursor_is_refused(server: Server, world: World, cursor: str)
 
 def test_a_cursor_of_another_list_is_refused(server: Server, world: World) -> None:
     cursor = server.read(f"/v1/jobs/{world.job}/trials?limit=1")["next"]
-    done = world.store.job(world.job)
-    other = world.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
+    other = world.queue_copy()
     refused = server.refused("cursor-invalid", "GET", f"/v1/jobs/{other}/trials?cursor={cursor}")
     assert "another list" in refused["detail"]
     server.refused("cursor-invalid", "GET", f"/v1/jobs?cursor={cursor}")

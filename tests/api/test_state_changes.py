@@ -11,8 +11,7 @@ from served_world import World
 
 @pytest.fixture
 def job(world: World) -> Iterator[str]:
-    done = world.store.job(world.job)
-    made = world.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
+    made = world.queue_copy()
     yield made
     if world.store.job(made).state in ("queued", "running", "paused"):
         world.store.request_state(made, "cancelled")

@@ -133,11 +133,7 @@ def test_more_than_a_few_submissions_at_once_are_sent_away(submitted: Any) -> No
 def test_a_full_queue_takes_no_more_until_there_is_room(
     server: Server, world: World, submitted: Any
 ) -> None:
-    done = world.store.job(world.job)
-    queued = [
-        world.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
-        for _ in range(8)
-    ]
+    queued = [world.queue_copy() for _ in range(8)]
     answer = submitted(JOB)
     expect_problem(answer, "queue-full")
     assert answer.status_code == 429

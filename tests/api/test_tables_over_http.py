@@ -42,7 +42,7 @@ def sealed(document: Document) -> Document:
 
 def test_the_tables_are_listed_as_the_command_does(server: Server, world: World) -> None:
     listed = [table for page in server.pages("/v1/tables?limit=1") for table in page]
-    printed = run_program("latency", "show", "--db", world.db, "--json", folder=world.folder).json
+    printed = world.printed("latency", "show")
     assert [table["hash"] for table in listed] == [table["hash"] for table in printed]
     assert world.table in [table["hash"] for table in listed]
     assert listed[0]["operators"] == printed[0]["operators"]

@@ -29,10 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     table = measured_table(tmp_path_factory.mktemp("measured"))
     (folder / "catalog.yaml").write_text(CATALOG)
     with serving(folder, "--db", "jobs.db", "--catalog", "catalog.yaml") as running:
-        answer = running.post(
-            "/v1/tables", data=table.read_bytes(), headers={"Content-Type": "application/json"}
-        )
-        assert answer.status_code == 201, answer.text
+        running.store_table(table)
         yield running
 
 

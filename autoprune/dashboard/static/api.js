@@ -12,6 +12,10 @@ export class Problem extends Error {
   }
 }
 
+// What is shown of an error: a refusal as it is; anything else as a server that does not answer.
+export const problemFrom = (error, detail) =>
+  error instanceof Problem ? error : new Problem({ title: "The server does not answer", detail });
+
 export const hasToken = () => token !== "";
 
 export function keepToken(text) {
@@ -42,6 +46,11 @@ export async function ask(path, { headers = {}, ...options } = {}) {
 
 export const read = async (path, options) => (await ask(path, options)).json();
 
+// One page of a list; an empty cursor asks for the first one.
+export function readPage(path, asked, cursor, signal) {
+  return read(`${path}?${new URLSearchParams({ ...asked, ...(cursor ? { cursor } : {}) })}`, { signal });
+}
+
 async function problemOf(response) {
   const known = response.headers.get("content-type") === "application/problem+json";
   const text = `The server answered ${response.status}`;
@@ -61,8 +70,12 @@ export async function patiently(work, signal) {
       const passing = !(error instanceof Problem) || error.document.status === 503;
       if (!passing) throw error;
       notice.hidden = false;
-      await new Promise(resolve => setTimeout(resolve, wait));
-      signal.throwIfAborted();
+      await sleep(wait, signal);
     }
   }
+}
+
+export async function sleep(time, signal) {
+  await new Promise(resolve => setTimeout(resolve, time));
+  signal.throwIfAborted();
 }

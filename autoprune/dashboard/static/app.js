@@ -36,13 +36,17 @@ async function show() {
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof Problem)) throw error;
-    main.replaceChildren(h("h1", {}, "This cannot be shown"), problemPanel(error), h("p", {}, h("a", { href: "#/" }, "To the jobs")));
+    main.replaceChildren(h("h1", {}, "This cannot be shown"), problemPanel(error), wayBack());
   }
 }
 
 function showNothing(place) {
   document.title = "Nothing here · autoprune";
-  place.replaceChildren(h("h1", {}, "There is nothing here"), h("p", {}, h("a", { href: "#/" }, "To the jobs")));
+  place.replaceChildren(h("h1", {}, "There is nothing here"), wayBack());
+}
+
+function wayBack() {
+  return h("p", {}, h("a", { href: "#/" }, "To the jobs"));
 }
 
 document.getElementById("skip").addEventListener("click", event => {

@@ -46,6 +46,5 @@ export class Chart {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       xaxis: { ...lines, ...layout.xaxis }, yaxis: { ...lines, ...layout.yaxis },
     }, { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false });
-    this.place.dataset.drawn = String(data.length);
   }
 }

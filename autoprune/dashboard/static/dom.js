@@ -1,5 +1,7 @@
 // Elements from plain calls. Text is always text: nothing that a job holds is ever read as HTML.
 
+import { ago, moment } from "./format.js";
+
 export function h(tag, given = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(given)) {
@@ -20,6 +22,11 @@ export function bar(fraction, kind = "") {
 
 export function badge(state) {
   return h("span", { class: `badge ${state}` }, state);
+}
+
+// How long ago a moment was; the moment itself under the pointer.
+export function time(text) {
+  return h("time", { datetime: text, title: moment(text) }, ago(text));
 }
 
 // What a screen reader is told, beside what changed on the screen.

@@ -1,9 +1,10 @@
 // Numbers and times as people read them.
 
-export const score = value => value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toString();
-export const percent = (value, digits = 2) => value === null || value === undefined ? "–" : `${(value * 100).toFixed(digits)}%`;
-export const ms = seconds => seconds === null || seconds === undefined ? "–" : `${Number((seconds * 1e3).toPrecision(4))} ms`;
-export const seconds = value => value === null || value === undefined ? "–" : value < 10 ? `${value.toFixed(2)} s` : `${Math.round(value)} s`;
+const known = show => (value, ...more) => value === null || value === undefined ? "–" : show(value, ...more);
+export const score = known(value => Number(value.toPrecision(4)).toString());
+export const percent = known((value, digits = 2) => `${(value * 100).toFixed(digits)}%`);
+export const ms = known(seconds => `${Number((seconds * 1e3).toPrecision(4))} ms`);
+export const seconds = known(value => value < 10 ? `${value.toFixed(2)} s` : `${Math.round(value)} s`);
 
 const STEPS = [[60, "second"], [60, "minute"], [24, "hour"], [7, "day"], [Infinity, "week"]];
 const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });

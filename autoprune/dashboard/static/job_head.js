@@ -1,8 +1,8 @@
 // The top of a job's page: what it is, where it stands, and what can be done with it.
 
-import { ask, Problem } from "./api.js";
-import { badge, h, problemPanel, say } from "./dom.js";
-import { ago, moment, ms } from "./format.js";
+import { ask, problemFrom } from "./api.js";
+import { badge, h, problemPanel, say, time } from "./dom.js";
+import { ms } from "./format.js";
 
 const STAGES = [["search", "Search"], ["race", "Race"], ["measure", "Measure"], ["finetune", "Finetune"], ["done", "Done"]];
 const WISHES = { pause: ["queued", "running"], resume: ["paused", "cancelled", "failed"], cancel: ["queued", "running", "paused"] };
@@ -13,7 +13,7 @@ export function headView(id, refresh) {
   const badges = h("p", { class: "badges" });
   const facts = h("p", { class: "note facts" }, " ");
   const steps = h("ol", { class: "steps", "aria-label": "Stages" }, STAGES.map(([, name]) => h("li", {}, name)));
-  const notice = h("div", { class: "notice" });
+  const notice = h("div", {});
   const refusal = h("div", {});
   const buttons = Object.keys(WISHES).map(wish =>
     h("button", { type: "button", "data-wish": wish, hidden: true, onclick: () => attempt(() => wishFor(id, wish)) }, wish[0].toUpperCase() + wish.slice(1)));
@@ -26,8 +26,7 @@ export function headView(id, refresh) {
     try {
       await work();
     } catch (error) {
-      const known = error instanceof Problem ? error : new Problem({ title: "The server does not answer", detail: "Try again." });
-      refusal.replaceChildren(problemPanel(known));
+      refusal.replaceChildren(problemPanel(problemFrom(error, "Try again.")));
     } finally {
       all.forEach(button => { button.disabled = false; });
     }
@@ -38,7 +37,7 @@ export function headView(id, refresh) {
     title.textContent = job.model ?? "Own model";
     badges.replaceChildren(badge(job.state), ...wished(job), h("span", { class: "badge plain" }, `budget ${limitOf(job)}`));
     facts.replaceChildren(`data ${job.data ?? "of their own"} · searcher ${job.searcher}, seed ${job.seed} · created `,
-      h("time", { datetime: job.created, title: moment(job.created) }, ago(job.created)));
+      time(job.created));
     const at = STAGES.findIndex(([name]) => name === job.stage);
     [...steps.children].forEach((step, place) => {
       step.className = job.stage === "done" || place < at ? "past" : place === at && job.state !== "queued" ? "now" : "";
@@ -49,7 +48,7 @@ export function headView(id, refresh) {
     bundle.hidden = !job.has_bundle;
     notice.replaceChildren(...noticesOf(job));
   }
-  const element = h("div", { class: "top" },
+  const element = h("div", {},
     h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Jobs"), " / ", h("code", {}, id)),
     h("div", { class: "head" }, h("div", {}, title, badges), h("div", { class: "actions" }, buttons, bundle)),
     facts, steps, notice, refusal);
@@ -61,8 +60,12 @@ function limitOf(job) {
   return job.budget.latency_s === undefined || job.budget.latency_s === null ? given : `${given} = ${ms(job.budget.latency_s)}`;
 }
 
+// The state that a job's driver was asked for and has not reached.
+const awaited = ({ state, desired_state }) => desired_state !== state ? desired_state : null;
+
 function wished(job) {
-  return job.desired_state && job.desired_state !== job.state ? [h("span", { class: "badge plain" }, `will be ${job.desired_state}`)] : [];
+  const next = awaited(job);
+  return next ? [h("span", { class: "badge plain" }, `will be ${next}`)] : [];
 }
 
 function noticesOf(job) {
@@ -74,7 +77,8 @@ function noticesOf(job) {
 
 async function wishFor(id, wish) {
   const answer = await (await ask(`/v1/jobs/${id}:${wish}`, { method: "POST" })).json();
-  say(answer.desired_state && answer.desired_state !== answer.state ? `Job ${id} will be ${answer.desired_state}` : `Job ${id} is ${answer.state}`);
+  const next = awaited(answer);
+  say(next ? `Job ${id} will be ${next}` : `Job ${id} is ${answer.state}`);
 }
 
 // A link could send no token: the bundle is fetched, and then given to the browser as a file.

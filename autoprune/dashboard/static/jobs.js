@@ -1,8 +1,8 @@
 // The list of jobs, looked up again every few seconds.
 
-import { patiently, read } from "./api.js";
-import { badge, bar, h, say } from "./dom.js";
-import { ago, moment, score } from "./format.js";
+import { patiently, readPage, sleep } from "./api.js";
+import { badge, bar, h, say, time } from "./dom.js";
+import { ago, score } from "./format.js";
 
 const STATES = ["all", "running", "queued", "paused", "finished", "failed", "cancelled"];
 const COLUMNS = ["Job", "State", "Budget", "Progress", "Best trial", "Searcher", "Created"];
@@ -43,17 +43,16 @@ export async function showJobs(main, signal) {
 
   for (;;) {
     if (!document.hidden) await look();
-    await new Promise(resolve => setTimeout(resolve, EVERY_MS));
-    signal.throwIfAborted();
+    await sleep(EVERY_MS, signal);
   }
 }
 
 async function pagesOf({ state, pages }, signal) {
   const items = [];
+  const asked = { limit: PAGE, ...(state === "all" ? {} : { state }) };
   let next = "";
   for (let page = 0; page < pages && next !== null; page += 1) {
-    const asked = new URLSearchParams({ limit: PAGE, ...(state === "all" ? {} : { state }), ...(next ? { cursor: next } : {}) });
-    const found = await read(`/v1/jobs?${asked}`, { signal });
+    const found = await readPage("/v1/jobs", asked, next, signal);
     items.push(...found.items);
     next = found.next;
   }
@@ -94,7 +93,7 @@ function update(row, job) {
     h("span", { class: "under" }, job.state === "running" ? `stage: ${job.stage}` : "trials"));
   best.replaceChildren(h("span", { class: "number" }, score(job.best_score)), h("span", { class: "under" }, `unpruned ${score(job.base_score)}`));
   searcher.replaceChildren(job.searcher);
-  created.replaceChildren(h("time", { datetime: job.created, title: moment(job.created) }, ago(job.created)));
+  created.replaceChildren(time(job.created));
 }
 
 function emptiness(state) {

@@ -1,22 +1,21 @@
 // Server-sent events over fetch: EventSource can send no header, so it could send no token.
 
-import { ask, patiently } from "./api.js";
+import { ask, patiently, sleep } from "./api.js";
 
-// Tells every event behind `last` as {kind, data}, reconnecting as often as needed, until the job ends.
+// Tells that there is an event, for each behind `last`, reconnecting as often as needed, until the job ends.
 export async function follow(path, last, tell, signal) {
   for (;;) {
     const response = await patiently(() => ask(path, { signal, headers: { "Last-Event-ID": String(last) } }), signal);
     try {
       for await (const event of eventsOf(response.body)) {
         if (event.id !== undefined) last = Number(event.id);
-        tell({ kind: event.event, data: JSON.parse(event.data) });
+        tell();
         if (event.event === "end") return;
       }
     } catch {
       signal.throwIfAborted();
     }
-    await new Promise(resolve => setTimeout(resolve, 1000));
-    signal.throwIfAborted();
+    await sleep(1000, signal);
   }
 }
 

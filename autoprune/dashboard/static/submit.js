@@ -1,6 +1,6 @@
 // A new job from a job file: written here, pasted, or picked.
 
-import { ask, Problem, read } from "./api.js";
+import { ask, problemFrom, read } from "./api.js";
 import { h, problemPanel, say } from "./dom.js";
 
 const EXAMPLE = `model: autoprune:digits_cnn
@@ -32,8 +32,7 @@ export async function showSubmit(main, signal) {
       location.hash = `#/jobs/${job}`;
     } catch (error) {
       signal.throwIfAborted();
-      const known = error instanceof Problem ? error : new Problem({ title: "The server does not answer", detail: "Submit again: the same file makes one job." });
-      said.replaceChildren(problemPanel(known));
+      said.replaceChildren(problemPanel(problemFrom(error, "Submit again: the same file makes one job.")));
     } finally {
       button.disabled = false;
     }
@@ -41,12 +40,13 @@ export async function showSubmit(main, signal) {
   h("label", { for: "file" }, "Job file"),
   h("p", { class: "note", id: "file-note" }, "YAML or JSON, as 'autoprune search' takes it. What is left out has its default."),
   text,
-  h("div", { class: "actions" }, button, h("label", { class: "button", for: "pick", }, picked, "Pick a file")));
-  const names = h("section", { class: "names" }, h("h2", {}, "What may be named"), h("p", { class: "note" }, " "));
+  h("div", { class: "actions" }, button, h("label", { class: "button", for: "pick" }, picked, "Pick a file")));
+  const waiting = h("p", { class: "note" }, " ");
+  const names = h("section", {}, h("h2", {}, "What may be named"), waiting);
   main.replaceChildren(h("h1", {}, "New job"), h("div", { class: "columns" }, h("section", {}, form), h("div", { class: "beside" }, said, names)));
 
   const [models, data] = await Promise.all(["models", "data"].map(what => read(`/v1/${what}`, { signal })));
-  names.replaceChildren(h("h2", {}, "What may be named"), ...listed("model", models.items), ...listed("data", data.items));
+  waiting.replaceWith(...listed("model", models.items), ...listed("data", data.items));
 }
 
 function listed(field, items) {

@@ -1,6 +1,6 @@
 // The trials of one job, page by page; only pages that can still change are read again.
 
-import { read } from "./api.js";
+import { readPage } from "./api.js";
 
 const LIMIT = 250;
 const MOST_PAGES = 20;
@@ -21,8 +21,7 @@ export class Trials {
     const fresh = open < 0 ? [...this.pages] : this.pages.slice(0, open);
     let cursor = fresh.at(-1)?.next ?? "";
     while (cursor !== null && fresh.length < MOST_PAGES) {
-      const asked = new URLSearchParams({ limit: LIMIT, ...(cursor ? { cursor } : {}) });
-      const page = await read(`/v1/jobs/${this.job}/trials?${asked}`, { signal });
+      const page = await readPage(`/v1/jobs/${this.job}/trials`, { limit: LIMIT }, cursor, signal);
       fresh.push(page);
       cursor = page.next;
     }

@@ -74,7 +74,7 @@ function sorted({ trials, by, down, probes }) {
 
 function row(trial, job) {
   const isBest = job.best?.trial === trial.index;
-  const cells = COLUMNS.map(([key, name, show]) => h("td", { "data-label": name, class: key === "purpose" ? "" : "n" }, show(trial)));
+  const cells = COLUMNS.map(([, name, show]) => h("td", { "data-label": name }, show(trial)));
   if (isBest) cells[0].append(h("span", { class: "mark" }, job.savings ? "chosen" : "best"));
   if (trial.score === null && trial.error === null) cells[2].replaceChildren(h("span", { class: "same" }, "running"));
   if (trial.error !== null) cells[2].replaceChildren(h("span", { class: "wrong", title: trial.error }, "failed"));
