@@ -80,8 +80,7 @@ def resume(
         return
     if record.state == "cancelled":
         say(f"job {record.id} was cancelled; it goes on where it was stopped")
-    trials = stores.trials.trials(record.id)
-    told = sum(trial.state == "told" and trial.purpose != "probe" for trial in trials)
+    told = stores.trials.told(record.id)
     with shown_progress(record.what["trials"], told) as progress:
         plan = composition.reopen(
             stores, record.id, progress, overrides, accept_environment=accept_environment

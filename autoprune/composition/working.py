@@ -64,8 +64,7 @@ class JobRunner:
         """
         stores, job = open_job(self.options.db, lease.job, self.options.artifacts)
         accept = self.options.accept_environment
-        trials = stores.trials.trials(job.id)
-        told = sum(trial.state == "told" and trial.purpose != "probe" for trial in trials)
+        told = stores.trials.told(job.id)
         with self.show_progress(job.what["trials"], told) as progress:
             plan = reopen(stores, job.id, progress, self._overrides(), accept_environment=accept)
             out = self.bundle_folder(plan.spec, job.id)
