@@ -15,6 +15,7 @@ from autoprune.composition.stores import open_job, records_of
 from autoprune.evaluation.environment import environment_fingerprint
 from autoprune.export.bundle import check_free
 from autoprune.jobs.context import Progress
+from autoprune.jobs.devices import named_hashes
 from autoprune.jobs.packaging import holds_bundle_of, package_job
 from autoprune.jobs.worker import Worker
 from autoprune.spec import JobSpec
@@ -130,5 +131,4 @@ def is_exact_here(job: JobRecord) -> bool:
 
 def _measured_table(job: JobRecord) -> str:
     """Hash of the table whose device the finalists are measured on."""
-    pairs = job.what.get("tables", {"": job.what})
-    return str(pairs[job.base.get("primary", "")]["table"])
+    return str(named_hashes(job.what)[job.base.get("primary", "")]["table"])
