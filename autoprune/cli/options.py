@@ -25,6 +25,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Machine output on stdout."
 Out = Annotated[str | None, typer.Option("--out", help="Folder to write the bundle to.")]
 Job = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, or its beginning.")]
 Workers = Annotated[int | None, typer.Option("--workers", help="Processes that score trials.")]
+Queue = Annotated[
+    bool, typer.Option("--queue", help="Leave the job to a worker: prints its id and ends.")
+]
+RayGpus = Annotated[
+    float | None,
+    typer.Option("--ray-gpus", help="GPUs of each Ray worker; 0.5 lets two share one."),
+]
 DEFAULT_DB = "autoprune.db"
 CRITERION_HELP = (
     "What ranks the channels of a group: l2 (default), l1, mean, mean_abs, sum, sum_abs, "

@@ -67,9 +67,7 @@ class RemoteServer:
 
     def get(self, path: str, **query: str | int) -> Json:
         """The JSON of a path."""
-        with self.opened("GET", path, query) as answer:
-            found: Json = json.load(answer)
-            return found
+        return self._json("GET", path, query=query)
 
     def items(self, path: str, **query: str | int) -> Iterator[Json]:
         """Every item of a list, page by page."""
@@ -82,23 +80,24 @@ class RemoteServer:
 
     def change(self, job: str, verb: str) -> Json:
         """Pause, resume or cancel a job."""
-        with self.opened("POST", f"/v1/jobs/{quote(job)}:{verb}") as answer:
-            found: Json = json.load(answer)
-            return found
+        return self._json("POST", f"/v1/jobs/{quote(job)}:{verb}")
 
     def submit(self, values: Mapping[str, Any]) -> Json:
         """Submit a job once, however often the connection is lost meanwhile."""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         for left in reversed(range(TRIES)):
             try:
-                with self.opened("POST", "/v1/jobs", body=values, headers=headers) as answer:
-                    found: Json = json.load(answer)
-                    return found
+                return self._json("POST", "/v1/jobs", body=values, headers=headers)
             except (UnreachableError, ConnectionError):
                 if not left:
                     raise
                 time.sleep(2)
         raise AssertionError("the last try returns or raises")
+
+    def _json(self, method: str, path: str, **more: Any) -> Json:
+        with self.opened(method, path, **more) as answer:
+            found: Json = json.load(answer)
+            return found
 
     @contextmanager
     def opened(
@@ -113,7 +112,7 @@ class RemoteServer:
 
         Raises:
             InputError, BudgetInfeasibleError: the server refuses, and says why.
-            UnreachableError: there is no server, or it has no database.
+            UnreachableError: there is no server, or it is busy or has no database.
         """
         request = Request(
             f"{self.url}{path}" + (f"?{urlencode(query)}" if query else ""),
@@ -134,7 +133,7 @@ class RemoteServer:
 
 
 class UnreachableError(AutopruneError):
-    """No server, or one without its database."""
+    """No server, or one that is busy or without its database."""
 
 
 def _refusal(url: str, status: int, body: IO[bytes]) -> AutopruneError:

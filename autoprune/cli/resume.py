@@ -7,7 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from autoprune import composition
-from autoprune.cli.options import DEFAULT_DB, Artifacts, AsJson, Db, Job, Out
+from autoprune.cli.options import (
+    DEFAULT_DB,
+    Artifacts,
+    AsJson,
+    Db,
+    Job,
+    Out,
+    Queue,
+    RayGpus,
+    Workers,
+)
 from autoprune.cli.output import print_queued, say
 from autoprune.cli.progress import shown_progress
 from autoprune.cli.remote import RemoteServer, Server
@@ -20,17 +30,12 @@ def resume(
     job: Job,
     db: Db = DEFAULT_DB,
     artifacts: Artifacts = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", help="Processes that score trials.")
-    ] = None,
+    workers: Workers = None,
     executor: Annotated[str | None, typer.Option("--executor", help="local or ray.")] = None,
     address: Annotated[
         str | None, typer.Option("--address", help="Of a running Ray cluster.")
     ] = None,
-    ray_gpus: Annotated[
-        float | None,
-        typer.Option("--ray-gpus", help="GPUs of each Ray worker; 0.5 lets two share one."),
-    ] = None,
+    ray_gpus: RayGpus = None,
     accept_environment: Annotated[
         bool, typer.Option("--accept-environment", help="Go on although scores may differ here.")
     ] = False,
@@ -45,9 +50,7 @@ def resume(
         typer.Option("--unmeasured", help="Export as predicted: the device is elsewhere."),
     ] = None,
     out: Out = None,
-    queue: Annotated[
-        bool, typer.Option("--queue", help="Leave the job to a worker: prints its id and ends.")
-    ] = False,
+    queue: Queue = False,
     priority: Annotated[
         int | None,
         typer.Option("--priority", help="With --queue: workers take higher ones first."),
@@ -80,8 +83,7 @@ def resume(
         return
     if record.state == "cancelled":
         say(f"job {record.id} was cancelled; it goes on where it was stopped")
-    trials = stores.trials.trials(record.id)
-    told = sum(trial.state == "told" and trial.purpose != "probe" for trial in trials)
+    told = stores.trials.told(record.id)
     with shown_progress(record.what["trials"], told) as progress:
         plan = composition.reopen(
             stores, record.id, progress, overrides, accept_environment=accept_environment

@@ -13,7 +13,7 @@ import yaml
 from autoprune import composition
 from autoprune.budget import parse_tables
 from autoprune.cli.answer import answer
-from autoprune.cli.options import CRITERION_HELP, AsJson, Out
+from autoprune.cli.options import CRITERION_HELP, AsJson, Out, Queue, RayGpus
 from autoprune.cli.output import print_job, print_json, print_queued, say
 from autoprune.cli.progress import shown_progress
 from autoprune.cli.remote import RemoteServer, Server
@@ -152,9 +152,7 @@ def search(
     ] = None,
     executor: Annotated[Text, _option("--executor", help="local or ray.")] = None,
     address: Annotated[Text, _option("--address", help="Of a running Ray cluster.")] = None,
-    ray_gpus: Annotated[
-        Float, _option("--ray-gpus", help="GPUs of each Ray worker; 0.5 lets two share one.")
-    ] = None,
+    ray_gpus: RayGpus = None,
     db: Annotated[
         Text, _option("--db", help="SQLite file or postgresql:// URL.", envvar="AUTOPRUNE_DB")
     ] = None,
@@ -177,9 +175,7 @@ def search(
         _option("--set", help="Any field of a job file, as in fidelity.momentum=0.5."),
     ] = None,
     out: Out = None,
-    queue: Annotated[
-        bool, typer.Option("--queue", help="Leave the job to a worker: prints its id and ends.")
-    ] = False,
+    queue: Queue = False,
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
@@ -187,7 +183,7 @@ def search(
     given = {key: value for key, value in locals().items() if value is not None}
     values = load_values(given.pop("job_file", None), _overrides(given))
     if server is not None:
-        submit_to(server, values, as_json)
+        _submit_to(server, values, as_json)
         return
     if values.get("from_job") is not None and "trials" not in values:
         if queue:
@@ -208,7 +204,7 @@ def search(
     report(stores, job, spec, as_json)
 
 
-def submit_to(url: str, values: dict[str, Any], as_json: bool) -> None:
+def _submit_to(url: str, values: dict[str, Any], as_json: bool) -> None:
     """Submit a job to a server, whose database and artifacts count."""
     given = {name: value for name, value in values.items() if name not in ("db", "artifacts")}
     print_queued(RemoteServer.at(url).submit(given)["job"], as_json)

@@ -14,7 +14,7 @@ from autoprune.errors import EnvironmentMismatchError, InputError
 from autoprune.evaluation.checkpoint import unpack
 from autoprune.jobs.answer_summary import describe_answer
 from autoprune.jobs.context import Progress, silent
-from autoprune.jobs.devices import pinned_all
+from autoprune.jobs.devices import named_hashes, pinned_all
 from autoprune.jobs.frontier import start_of
 from autoprune.jobs.inheriting import inherited_fields, stored_fields
 from autoprune.jobs.knowledge import Knowledge, learn
@@ -162,7 +162,7 @@ def rebuild_plan(job: JobRecord, spec: JobSpec, subject: Subject, stores: Stores
 
 def _tables(job: JobRecord, budget: object) -> Json:
     """The job's tables that a budget bounds, and their calibrations, as fields of a spec."""
-    pairs = job.what.get("tables", {"": job.what})
+    pairs = named_hashes(job.what)
     bounded = {bound.table for bound in parse_budget(texts_of(budget))} & set(pairs) or set(pairs)
     return {
         field: next(iter(named.values())) if "" in named else named

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.engine import connect, default_artifacts
 from autoprune.trials.records import JobRecord
@@ -40,6 +42,11 @@ def open_job(db: str, job: str, artifacts: str | None = None) -> tuple[Stores, J
     return stores, record
 
 
-def records_of(db: str, *, create: bool = False) -> TrialStore:
-    """The jobs and trials of a database alone: artifacts cannot be reached."""
-    return TrialStore(connect(db, create=create), ArtifactFolder(Path(os.devnull)))
+def records_of(db: str) -> TrialStore:
+    """The jobs and trials of a database alone; see :func:`without_artifacts`."""
+    return without_artifacts(connect(db, create=False)).trials
+
+
+def without_artifacts(engine: Engine) -> Stores:
+    """The stores of a database whose artifacts cannot be reached."""
+    return Stores(TrialStore(engine, ArtifactFolder(Path(os.devnull))), TableStore(engine))

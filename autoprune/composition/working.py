@@ -11,16 +11,16 @@ from typing import Any
 
 from autoprune.composition.jobs import reopen
 from autoprune.composition.running import run_leased
-from autoprune.composition.stores import open_job, records_of
+from autoprune.composition.stores import open_job, without_artifacts
 from autoprune.evaluation.environment import environment_fingerprint
 from autoprune.export.bundle import check_free
 from autoprune.jobs.context import Progress
+from autoprune.jobs.devices import named_hashes
 from autoprune.jobs.packaging import holds_bundle_of, package_job
 from autoprune.jobs.worker import Worker
 from autoprune.spec import JobSpec
 from autoprune.trials.engine import connect
 from autoprune.trials.records import JobRecord, Lease
-from autoprune.trials.table_store import TableStore
 from latency_tables.runtimes import runs_here
 from latency_tables.table import Table
 
@@ -64,8 +64,7 @@ class JobRunner:
         """
         stores, job = open_job(self.options.db, lease.job, self.options.artifacts)
         accept = self.options.accept_environment
-        trials = stores.trials.trials(job.id)
-        told = sum(trial.state == "told" and trial.purpose != "probe" for trial in trials)
+        told = stores.trials.told(job.id)
         with self.show_progress(job.what["trials"], told) as progress:
             plan = reopen(stores, job.id, progress, self._overrides(), accept_environment=accept)
             out = self.bundle_folder(plan.spec, job.id)
@@ -97,12 +96,11 @@ def make_worker(
     say: Callable[[str], None],
 ) -> Worker:
     """A worker on a database, whose tables are made where there are none yet."""
-    store = records_of(options.db, create=True)
-    tables = TableStore(connect(options.db))
+    stores = without_artifacts(connect(options.db))
 
     @cache
     def is_of_this_device(table: str) -> bool:
-        document = tables.table(table)
+        document = stores.tables.table(table)
         if document is None:
             return True  # the job's own process says what is missing
         context = Table.from_json(document).context
@@ -121,7 +119,8 @@ def make_worker(
             say(f"job {job.id} is left to a worker {what}")
         return False
 
-    return Worker(store, JobRunner(options, show_progress, bundle_folder), suits, poll_s, say)
+    runner = JobRunner(options, show_progress, bundle_folder)
+    return Worker(stores.trials, runner, suits, poll_s, say)
 
 
 def is_exact_here(job: JobRecord) -> bool:
@@ -131,5 +130,4 @@ def is_exact_here(job: JobRecord) -> bool:
 
 def _measured_table(job: JobRecord) -> str:
     """Hash of the table whose device the finalists are measured on."""
-    pairs = job.what.get("tables", {"": job.what})
-    return str(pairs[job.base.get("primary", "")]["table"])
+    return str(named_hashes(job.what)[job.base.get("primary", "")]["table"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from autoprune.errors import (
     LeaseLostError,
     StorageError,
 )
-from autoprune.jobs.executors.worker import die_with
+from autoprune.jobs.executors.worker import die_with, preloaded
 from autoprune.trials.records import Lease
 from latency_tables.errors import LatencyTableError
 from searchers.contract import SearcherError
@@ -29,9 +28,7 @@ from searchers.contract import SearcherError
 Work = Callable[[Lease], None]
 """Runs a job to its end; picklable, as it is called in another process."""
 
-_PRELOADED = ["autoprune.jobs.runner", "autoprune.evaluation.recipe"]
-if "autoprune.cli.main" in sys.modules:
-    _PRELOADED.append("autoprune.cli.main")
+_PRELOADED = preloaded("autoprune.jobs.runner", "autoprune.evaluation.recipe")
 _CONTEXT = multiprocessing.get_context("forkserver")
 """A job's process begins with torch, and with none of a user's modules: they may have changed."""
 

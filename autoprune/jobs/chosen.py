@@ -17,7 +17,7 @@ def describe_chosen(store: TrialStore, job_id: str) -> Json:
     job = store.job(job_id)
     check_finished(job)
     shown, found = summarise_job(store, job.id), job.results["chosen"]
-    chosen = next(f for f in store.finalists(job.id) if f.slot == found["slot"])
+    chosen = store.finalist(job.id, found["slot"])
     kept = job.results["final"]["kept"]
     return {
         "job": job.id,

@@ -78,9 +78,15 @@ def hashes_of(tables: Tables) -> Json:
     return first if "" in pairs else {**first, "tables": pairs}
 
 
+def named_hashes(what: Json) -> dict[str, Json]:
+    """What :func:`hashes_of` said, by name; the only table has none."""
+    pairs: dict[str, Json] = what.get("tables", {"": what})
+    return pairs
+
+
 def pinned_all(what: Json, names: Iterable[str], stored: TableStore) -> dict[str, PricedTable]:
     """The tables and calibrations a job was frozen with, in the order of ``names``."""
-    pairs = what.get("tables", {"": what})
+    pairs = named_hashes(what)
     return {
         name: pinned(pairs[name]["table"], pairs[name]["calibration"], stored) for name in names
     }

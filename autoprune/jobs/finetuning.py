@@ -122,10 +122,14 @@ class WinnerFinetuner:
             self.subject.data,
             self.plan,
             seed=self.seed,
-            teacher=channels_last(copy.deepcopy(self.subject.model)),
+            teacher=self._teacher(),
             resume=resume,
             on_epoch=on_epoch,
         )
+
+    def _teacher(self) -> torch.nn.Module | None:
+        """A copy of the unpruned network, laid out in memory as what it teaches."""
+        return channels_last(copy.deepcopy(self.subject.model)) if self.plan.teacher > 0 else None
 
     def clean_up(self, context: SearchContext) -> None:
         """Delete the last epoch's checkpoint."""

@@ -113,7 +113,7 @@ def final_network(store: TrialStore, job: JobRecord, unpruned: torch.nn.Module) 
 
 def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
     """Everything schedule.json says, except the hashes of the files beside it."""
-    chosen = next(f for f in store.finalists(job.id) if f.slot == job.results["chosen"]["slot"])
+    chosen = store.finalist(job.id, job.results["chosen"]["slot"])
     context = plan.priced.table.context
     what, spec = job.what, plan.spec
     return Schedule(

@@ -105,7 +105,7 @@ def _choose(context: SearchContext, stages: LaterStages, ranking: list[FinalistR
 
 
 def _finalist(context: SearchContext, slot: int) -> FinalistRecord:
-    return next(f for f in context.store.finalists(context.job.id) if f.slot == slot)
+    return context.store.finalist(context.job.id, slot)
 
 
 def _enter(context: SearchContext, stage: str, results: Json | None = None) -> None:

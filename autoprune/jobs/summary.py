@@ -143,7 +143,7 @@ def _best(store: TrialStore, job: JobRecord, trials: list[TrialRecord]) -> Json 
     chosen = job.results.get("chosen")
     best: FinalistRecord | TrialRecord
     if chosen is not None:
-        best = next(f for f in store.finalists(job.id) if f.slot == chosen["slot"])
+        best = store.finalist(job.id, chosen["slot"])
         index = best.trial
     else:
         metric = _metric(job)

@@ -70,6 +70,14 @@ class BrowseStore(StoreBase):
             found = session.execute(rows).all()
             return {r.job_id: JobProgress(int(r.told), r.lowest, r.highest) for r in found}
 
+    def told(self, job: str) -> int:
+        """How many trials of a job were told, without probes.
+
+        Args:
+            job: its full id.
+        """
+        return self.progress([job]).get(job, JobProgress()).told
+
     def count_jobs(self, state: JobState) -> int:
         """How many jobs are in a state."""
         with self._database.read() as session:

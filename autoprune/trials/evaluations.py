@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from autoprune.trials.models import Base, Evaluation, Job, utc_now
+from autoprune.trials.inserting import insert_on
+from autoprune.trials.models import Evaluation, Job, utc_now
 from autoprune.trials.records import TrialResult
 from autoprune.trials.rows import result_of, result_values
 
@@ -53,10 +52,3 @@ def record(session: Session, results: Mapping[str, TrialResult]) -> None:
                 where=Evaluation.score == statement.excluded.score,
             )
         session.execute(statement)
-
-
-def insert_on(session: Session, table: type[Base], values: Mapping[str, Any]) -> Any:
-    """An INSERT of the dialect in use, for the ON CONFLICT clause both have."""
-    name = session.get_bind().dialect.name
-    dialect_insert = postgresql.insert if name == "postgresql" else sqlite.insert
-    return dialect_insert(table).values(values)

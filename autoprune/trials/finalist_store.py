@@ -36,6 +36,11 @@ class FinalistStore(StoreBase):
         with self._database.read() as session:
             return [finalist_record(row) for row in session.scalars(rows)]
 
+    def finalist(self, job: str, slot: int) -> FinalistRecord:
+        """One finalist; raises AutopruneError where the slot is empty."""
+        with self._database.read() as session:
+            return finalist_record(_finalist(session, job, slot))
+
     def finish_finalist(self, lease: Lease, slot: int, result: TrialResult) -> JobState | None:
         """Store a finalist's score, also for reuse.
 

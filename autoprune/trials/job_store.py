@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from autoprune.errors import InputError, RepeatedRequestError, UnknownJobError
 from autoprune.trials import leases
-from autoprune.trials.evaluations import insert_on
+from autoprune.trials.inserting import insert_new
 from autoprune.trials.models import Job, JobRequest, utc_now
 from autoprune.trials.records import JobRecord, JobState, Json, Lease, Request
 from autoprune.trials.rows import job_record
@@ -147,8 +147,5 @@ def _remember(session: Session, request: Request, job: str) -> None:
         "job_id": job,
         "created": utc_now(),
     }
-    new = insert_on(session, JobRequest, row).on_conflict_do_nothing(
-        index_elements=["scope", "key"]
-    )
-    if session.execute(new.returning(JobRequest.key)).one_or_none() is None:
+    if not insert_new(session, JobRequest, row, "scope", "key"):
         raise RepeatedRequestError(f"a request with the key {request.key!r} has made a job already")

@@ -21,30 +21,62 @@ from autoprune.trials import history
 from autoprune.trials.models import Job
 from autoprune.trials.records import JobState, Lease
 
+IsGone = Callable[[str], bool]
+"""Whether an owner's process is known to have ended, so that its lease need not expire first."""
+
+_COLUMNS = (
+    Job.id,
+    Job.state,
+    Job.priority,
+    Job.desired_state,
+    Job.epoch,
+    Job.lease_owner,
+    Job.lease_until,
+)
+
 
 def take(
     session: Session, job: str, owner: str, ttl_s: float, steal: bool, steal_from: str | None
 ) -> Lease:
     """Make ``owner`` the holder; see :meth:`TrialStore.acquire`."""
-    row = session.execute(
-        select(Job.epoch, Job.lease_owner, Job.lease_until, Job.state)
-        .where(Job.id == job)
-        .with_for_update()
-    ).one_or_none()
-    if row is None:
-        raise UnknownJobError(job)
+    row = lock(session, job)
     if is_live(row, now(session)) and not steal and row.lease_owner != steal_from:
         raise LeaseLostError(
             f"job {job} is held by {row.lease_owner} until {_shown(row.lease_until)} unless it "
             "renews: wait for it, or end that driver first"
         )
-    return give(session, job, owner, ttl_s)
+    return give(session, row, owner, ttl_s)
 
 
-def give(session: Session, job: str, owner: str, ttl_s: float) -> Lease:
-    """Make ``owner`` the holder of a job that is locked and free; it drops a wish."""
-    this = Job.id == job
-    row = session.execute(select(Job.epoch, Job.state).where(this)).one()
+def lock(session: Session, job: str) -> Any:
+    """Lock a job until the transaction ends; the columns that say who drives it, and how.
+
+    Raises:
+        UnknownJobError: no such job.
+    """
+    row = try_lock(session, job)
+    if row is None:
+        raise UnknownJobError(job)
+    return row
+
+
+def try_lock(session: Session, job: str, *, skip_locked: bool = False) -> Any:
+    """The same; None where there is no such job.
+
+    Args:
+        skip_locked: None also where another transaction has locked it, instead of waiting.
+    """
+    rows = select(*_COLUMNS).where(Job.id == job).with_for_update(skip_locked=skip_locked)
+    return session.execute(rows).one_or_none()
+
+
+def give(session: Session, row: Any, owner: str, ttl_s: float) -> Lease:
+    """Make ``owner`` the holder of a free job; it drops a wish.
+
+    Args:
+        row: of :func:`lock`.
+    """
+    job, this = row.id, Job.id == row.id
     values = {
         "epoch": row.epoch + 1,
         "lease_owner": owner,
@@ -58,13 +90,13 @@ def give(session: Session, job: str, owner: str, ttl_s: float) -> Lease:
     return Lease(job, owner, row.epoch + 1)
 
 
-def is_live(row: Any, moment: float, is_gone: Callable[[str], bool] | None = None) -> bool:
+def is_live(row: Any, moment: float, is_gone: IsGone | None = None) -> bool:
     """Whether somebody drives a job.
 
     Args:
         row: with ``lease_owner`` and ``lease_until``.
         moment: seconds since 1970, of :func:`now`.
-        is_gone: owners whose leases need not expire, as their processes have ended.
+        is_gone: tells owners whose leases need not expire; None where it is not known of any.
     """
     if row.lease_owner is None or row.lease_until <= moment:
         return False
@@ -80,14 +112,8 @@ def hold(session: Session, lease: Lease) -> JobState | None:
     Raises:
         LeaseLostError: the lease was released, or another driver took the job over.
     """
-    row = session.execute(
-        select(Job.epoch, Job.lease_owner, Job.desired_state)
-        .where(Job.id == lease.job)
-        .with_for_update()
-    ).one_or_none()
-    if row is None:
-        raise UnknownJobError(lease.job)
-    if row.epoch == lease.epoch and row.lease_owner == lease.owner:
+    row = lock(session, lease.job)
+    if _is_of(row, lease):
         wish: JobState | None = row.desired_state
         return wish
     holder = "nobody holds it now" if row.lease_owner is None else f"{row.lease_owner} holds it now"
@@ -96,6 +122,11 @@ def hold(session: Session, lease: Lease) -> JobState | None:
         f"{lease.epoch}); nothing was written. See how the other driver fares with 'autoprune show "
         f"{lease.job}'"
     )
+
+
+def _is_of(row: Any, lease: Lease) -> bool:
+    """Whether a lease is the one a locked job is held by."""
+    return bool(row.epoch == lease.epoch and row.lease_owner == lease.owner)
 
 
 def prolong(session: Session, lease: Lease, ttl_s: float) -> None:
@@ -109,18 +140,16 @@ def end(session: Session, lease: Lease, state: JobState) -> None:
 
     Nothing happens when the lease was lost.
     """
-    held = (Job.id == lease.job, Job.epoch == lease.epoch, Job.lease_owner == lease.owner)
-    row = session.execute(
-        select(Job.state, Job.desired_state).where(*held).with_for_update()
-    ).one_or_none()
-    if row is None:
+    row = try_lock(session, lease.job)
+    if row is None or not _is_of(row, lease):
         return
+    this = Job.id == lease.job
     if row.state == "running":
         left = row.desired_state or state
-        session.execute(update(Job).where(*held).values(state=left))
+        session.execute(update(Job).where(this).values(state=left))
         history.note(session, lease.job, [("state", {"state": left})])
     free = {"lease_owner": None, "lease_until": None, "desired_state": None}
-    session.execute(update(Job).where(*held).values(**free))
+    session.execute(update(Job).where(this).values(**free))
 
 
 def holder(session: Session, job: str) -> str | None:

@@ -6,30 +6,28 @@ from sqlalchemy import select
 
 from autoprune.errors import UnknownJobError
 from autoprune.trials import queueing
+from autoprune.trials.leases import IsGone
 from autoprune.trials.models import Job
-from autoprune.trials.queueing import IsGone
 from autoprune.trials.records import JobState, Json, Lease
 from autoprune.trials.store_base import StoreBase
-
-
-def _never(_owner: str) -> bool:
-    return False
 
 
 class QueueStore(StoreBase):
     """The part of the trial store that workers and those who steer jobs use."""
 
-    def waiting_jobs(self, is_gone: IsGone = _never) -> list[str]:
+    def waiting_jobs(self, is_gone: IsGone | None = None) -> list[str]:
         """Ids of the jobs that wait for a worker: the highest priority first, then the oldest.
 
         Args:
-            is_gone: owners whose leases need not expire, as their processes have ended; here and in
-                the other methods.
+            is_gone: tells owners whose leases need not expire, as their processes have ended; here
+                and in the other methods.
         """
         with self._database.read() as session:
             return queueing.waiting(session, is_gone)
 
-    def claim(self, job: str, owner: str, ttl_s: float, is_gone: IsGone = _never) -> Lease | None:
+    def claim(
+        self, job: str, owner: str, ttl_s: float, is_gone: IsGone | None = None
+    ) -> Lease | None:
         """Take a job that waits for a worker; None where it waits no more.
 
         A job whose lost driver was asked to pause or cancel it is paused or cancelled instead.
@@ -42,7 +40,7 @@ class QueueStore(StoreBase):
         with self._database.write() as session:
             return queueing.claim(session, job, owner, ttl_s, is_gone)
 
-    def request_state(self, job: str, desired: JobState, is_gone: IsGone = _never) -> JobState:
+    def request_state(self, job: str, desired: JobState, is_gone: IsGone | None = None) -> JobState:
         """Pause or cancel a job: at once, or at the next step of the driver that holds it.
 
         The next acquisition drops a wish that was not followed yet.
@@ -69,7 +67,7 @@ class QueueStore(StoreBase):
             wish: JobState | None = row.desired_state
             return wish
 
-    def queue_job(self, job: str, priority: int, how: Json, is_gone: IsGone = _never) -> None:
+    def queue_job(self, job: str, priority: int, how: Json, is_gone: IsGone | None = None) -> None:
         """Put a job that stands still (back) into the queue for workers.
 
         Args:

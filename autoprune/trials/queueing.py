@@ -7,19 +7,16 @@ driver; where there is none any more, whoever looks at the job follows it instea
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import cast
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from autoprune.errors import InputError, JobStateError, UnknownJobError
+from autoprune.errors import InputError, JobStateError
 from autoprune.trials import history, leases
+from autoprune.trials.leases import IsGone
 from autoprune.trials.models import Job
 from autoprune.trials.records import JobState, Json, Lease
-
-IsGone = Callable[[str], bool]
-"""Whether an owner is known to have ended, so that its lease need not expire first."""
 
 LOSSES = 10
 """A job that loses its driver so often and gets nowhere takes no more workers with it."""
@@ -30,7 +27,7 @@ _STOPPABLE: dict[JobState, tuple[JobState, ...]] = {
 }
 
 
-def waiting(session: Session, is_gone: IsGone) -> list[str]:
+def waiting(session: Session, is_gone: IsGone | None) -> list[str]:
     """Ids of the jobs that wait for a worker, in the order in which they are to be taken."""
     now = leases.now(session)
     rows = session.execute(
@@ -41,13 +38,11 @@ def waiting(session: Session, is_gone: IsGone) -> list[str]:
     return [row.id for row in rows if not leases.is_live(row, now, is_gone)]
 
 
-def claim(session: Session, job: str, owner: str, ttl_s: float, is_gone: IsGone) -> Lease | None:
+def claim(
+    session: Session, job: str, owner: str, ttl_s: float, is_gone: IsGone | None
+) -> Lease | None:
     """Make a worker the driver of a job that waits; None where another was quicker."""
-    row = session.execute(
-        select(Job.state, Job.priority, Job.desired_state, Job.lease_owner, Job.lease_until)
-        .where(Job.id == job)
-        .with_for_update(skip_locked=True)
-    ).one_or_none()
+    row = leases.try_lock(session, job, skip_locked=True)
     if row is None or row.priority is None or row.state not in ("queued", "running"):
         return None
     if leases.is_live(row, leases.now(session), is_gone):
@@ -62,10 +57,10 @@ def claim(session: Session, job: str, owner: str, ttl_s: float, is_gone: IsGone)
         )
         settle(session, job, "failed", error)
         return None
-    return leases.give(session, job, owner, ttl_s)
+    return leases.give(session, row, owner, ttl_s)
 
 
-def wish(session: Session, job: str, desired: JobState, is_gone: IsGone) -> JobState:
+def wish(session: Session, job: str, desired: JobState, is_gone: IsGone | None) -> JobState:
     """Ask for a job to be paused or cancelled; at once where nobody drives it.
 
     Returns:
@@ -74,11 +69,7 @@ def wish(session: Session, job: str, desired: JobState, is_gone: IsGone) -> JobS
     Raises:
         JobStateError: a job in this state cannot be.
     """
-    row = session.execute(
-        select(Job.state, Job.lease_owner, Job.lease_until).where(Job.id == job).with_for_update()
-    ).one_or_none()
-    if row is None:
-        raise UnknownJobError(job)
+    row = leases.lock(session, job)
     if desired not in _STOPPABLE:
         raise InputError(f"a job can be asked to be paused or cancelled, got {desired!r}")
     state = cast(JobState, row.state)
@@ -93,17 +84,13 @@ def wish(session: Session, job: str, desired: JobState, is_gone: IsGone) -> JobS
     return desired
 
 
-def put_back(session: Session, job: str, priority: int, how: Json, is_gone: IsGone) -> None:
+def put_back(session: Session, job: str, priority: int, how: Json, is_gone: IsGone | None) -> None:
     """Queue a job that stands still, for workers.
 
     Raises:
         JobStateError: it is driven now, waits already, or is finished.
     """
-    row = session.execute(
-        select(Job.state, Job.lease_owner, Job.lease_until).where(Job.id == job).with_for_update()
-    ).one_or_none()
-    if row is None:
-        raise UnknownJobError(job)
+    row = leases.lock(session, job)
     if row.state == "finished":
         raise JobStateError(f"job {job} is finished: there is nothing left to run")
     if leases.is_live(row, leases.now(session), is_gone):

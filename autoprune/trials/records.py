@@ -94,6 +94,7 @@ class JobPosition:
 
     Args:
         state, stage, epoch: of the job.
+        desired: what its driver is asked to make of it.
         trials: how many were asked, have a result, and were told.
         finalists: how many there are, have a score, and were measured.
         events: sequence number of the last one; 0 before the first.

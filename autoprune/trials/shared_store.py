@@ -7,6 +7,7 @@ from typing import BinaryIO
 from sqlalchemy import delete
 
 from autoprune.trials import evaluations
+from autoprune.trials.inserting import insert_new
 from autoprune.trials.models import Artifact, utc_now
 from autoprune.trials.records import TrialResult
 from autoprune.trials.store_base import StoreBase
@@ -36,8 +37,7 @@ class SharedStore(StoreBase):
         name = self._artifacts.put(content)
         values = {"sha256": name, "size": len(content), "kind": kind, "created": utc_now()}
         with self._database.write() as session:
-            statement = evaluations.insert_on(session, Artifact, values)
-            session.execute(statement.on_conflict_do_nothing(index_elements=["sha256"]))
+            insert_new(session, Artifact, values, "sha256")
         return name
 
     def get_artifact(self, sha256: str) -> bytes:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select
 
 from autoprune.errors import InputError, TableError
 from autoprune.trials.database import Database
-from autoprune.trials.evaluations import insert_on
+from autoprune.trials.inserting import insert_new, insert_on
 from autoprune.trials.models import Calibration, LatencyTable, TableEntry, utc_now
 from autoprune.trials.records import Json
 
@@ -91,8 +91,7 @@ class TableStore:
         """
         row = {"hash": hash, "context_key": context_key, "document": document, "created": utc_now()}
         with self._database.write() as session:
-            statement = insert_on(session, LatencyTable, row)
-            session.execute(statement.on_conflict_do_nothing(index_elements=["hash"]))
+            insert_new(session, LatencyTable, row, "hash")
             stored = select(LatencyTable.document).where(LatencyTable.hash == hash)
             _check_same("table", hash, session.execute(stored).scalar_one(), document)
 
@@ -149,8 +148,7 @@ class TableStore:
             table = select(LatencyTable.id).where(LatencyTable.hash == table_hash)
             if session.execute(table).one_or_none() is None:
                 raise TableError(f"no table {table_hash} in this database: seal it first")
-            statement = insert_on(session, Calibration, row)
-            session.execute(statement.on_conflict_do_nothing(index_elements=["hash"]))
+            insert_new(session, Calibration, row, "hash")
             stored = select(Calibration.document).where(Calibration.hash == hash)
             _check_same("calibration", hash, session.execute(stored).scalar_one(), document)
 

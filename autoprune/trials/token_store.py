@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select, update
 
 from autoprune.errors import InputError
 from autoprune.trials.database import Database
-from autoprune.trials.evaluations import insert_on
+from autoprune.trials.inserting import insert_new
 from autoprune.trials.models import AccessToken, utc_now
 
 PREFIX = "autoprune_"
@@ -56,13 +56,7 @@ class TokenStore:
         token = PREFIX + secrets.token_urlsafe(32)
         row = {"name": name, "sha256": hash_of_token(token), "created": utc_now()}
         with self._database.write() as session:
-            statement = insert_on(session, AccessToken, row)
-            made = session.execute(
-                statement.on_conflict_do_nothing(index_elements=["name"]).returning(
-                    AccessToken.name
-                )
-            )
-            if made.one_or_none() is None:
+            if not insert_new(session, AccessToken, row, "name"):
                 raise InputError(
                     f"there is a token {name!r} already, or was one: take another name; "
                     "'autoprune token list' shows them"

@@ -9,6 +9,7 @@ import sqlite3
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from real_processes import start, wait_for_trials
 from tiny_program import FinishedJob, Said, expect_done, run_program
@@ -17,6 +18,28 @@ from autoprune.composition import open_stores
 
 Tiny = tuple[str, ...]
 LONGER = ("--trials", "16", "--steps", "20", "--budget", "65%", "--finetune-epochs", "0")
+
+
+def queue(folder: Path, *words: str) -> str:
+    said = run_program("search", *words, "--queue", "--json", "--db", "jobs.db", folder=folder)
+    return str(expect_done(said).json["job"])
+
+
+def show(folder: Path, job: str) -> Any:
+    """What is shown of a job."""
+    return expect_done(run_program("show", job, "--db", "jobs.db", "--json", folder=folder)).json
+
+
+def state_of(folder: Path, job: str) -> str:
+    return str(show(folder, job)["state"])
+
+
+def drain(folder: Path, *words: str) -> Said:
+    """A worker that runs all jobs that wait."""
+    worker = start(folder, "worker", "--db", "jobs.db", "--drain", *words)
+    out, err = worker.communicate(timeout=300)
+    assert worker.returncode == 0, err
+    return Said(worker.returncode, out, err)
 
 
 def test_a_queued_job_is_run_by_a_worker_to_the_digest_of_a_search(
@@ -28,11 +51,8 @@ def test_a_queued_job_is_run_by_a_worker_to_the_digest_of_a_search(
     assert queued["state"] == "queued"
     (row,) = run_program("jobs", "--db", "jobs.db", "--json", folder=tmp_path).json
     assert (row["job"], row["state"], row["priority"]) == (queued["job"], "queued", 3)
-    worker = start(tmp_path, "worker", "--db", "jobs.db", "--drain")
-    out, err = worker.communicate(timeout=300)
-    assert worker.returncode == 0, err
-    assert out == ""
-    shown = run_program("show", queued["job"], "--db", "jobs.db", "--json", folder=tmp_path).json
+    assert drain(tmp_path).out == ""
+    shown = show(tmp_path, queued["job"])
     assert shown["state"] == "finished"
     assert shown["digest"] == finished.shown["digest"]
     bundle = tmp_path / "autoprune-out" / queued["job"]
@@ -42,16 +62,6 @@ def test_a_queued_job_is_run_by_a_worker_to_the_digest_of_a_search(
         held = {name: files.read(name) for name in files.namelist()}
     assert held == {path.name: path.read_bytes() for path in bundle.iterdir()}
     assert json.loads(held["schedule.json"])["provenance"]["digest"] == shown["digest"]
-
-
-def queue(folder: Path, *words: str) -> str:
-    said = run_program("search", *words, "--queue", "--json", "--db", "jobs.db", folder=folder)
-    return str(expect_done(said).json["job"])
-
-
-def state_of(folder: Path, job: str) -> str:
-    shown = run_program("show", job, "--db", "jobs.db", "--json", folder=folder)
-    return str(expect_done(shown).json["state"])
 
 
 def test_a_job_that_cannot_be_loaded_here_fails_and_the_next_one_runs(
@@ -64,10 +74,8 @@ def test_a_job_that_cannot_be_loaded_here_fails_and_the_next_one_runs(
         connection.execute(
             "UPDATE jobs SET how = replace(how, ':network', ':nothing') WHERE id = ?", (gone,)
         )
-    worker = start(tmp_path, "worker", "--db", "jobs.db", "--drain")
-    _, err = worker.communicate(timeout=300)
-    assert worker.returncode == 0, err
-    shown = run_program("show", gone, "--db", "jobs.db", "--json", folder=tmp_path).json
+    err = drain(tmp_path).err
+    shown = show(tmp_path, gone)
     assert shown["state"] == "failed"
     assert "nothing" in shown["error"]
     assert f"job {gone}: failed" in err
@@ -80,14 +88,11 @@ def test_a_worker_of_another_environment_leaves_the_job_to_others(
     job = queue(tmp_path, *tiny, "--budget", "65%", "--finetune-epochs", "0")
     with sqlite3.connect(tmp_path / "jobs.db") as connection:
         connection.execute("UPDATE jobs SET environment = 'another machine'")
-    words = ("worker", "--db", "jobs.db", "--drain")
-    said = expect_done(run_program(*words, folder=tmp_path))
+    said = drain(tmp_path)
     assert f"job {job} is left to a worker of its environment (another machine)" in said.err
     assert state_of(tmp_path, job) == "queued"
-    worker = start(tmp_path, *words, "--accept-environment")
-    _, err = worker.communicate(timeout=300)
-    assert worker.returncode == 0, err
-    shown = run_program("show", job, "--db", "jobs.db", "--json", folder=tmp_path).json
+    drain(tmp_path, "--accept-environment")
+    shown = show(tmp_path, job)
     assert (shown["state"], shown["timing_dependent"]) == ("finished", True)
 
 
@@ -111,7 +116,7 @@ def test_a_running_job_is_paused_and_put_back_to_the_digest_of_a_search(
     worker.send_signal(signal.SIGTERM)
     _, err = worker.communicate(timeout=10)
     assert worker.returncode == 0, err
-    shown = run_program("show", job, "--db", "jobs.db", "--json", folder=tmp_path).json
+    shown = show(tmp_path, job)
     assert shown["digest"] == expect_done(whole).json["digest"]
 
 
@@ -124,10 +129,8 @@ def test_a_worker_that_is_killed_loses_its_job_to_the_next_one_and_the_digest_st
     assert wait_for_trials(tmp_path / "jobs.db", 3, first)
     first.kill()
     first.communicate()
-    second = start(tmp_path, "worker", "--db", "jobs.db", "--drain")
-    _, err = second.communicate(timeout=300)
-    assert second.returncode == 0, err
-    shown = run_program("show", job, "--db", "jobs.db", "--json", folder=tmp_path).json
+    drain(tmp_path)
+    shown = show(tmp_path, job)
     assert (shown["state"], shown["digest"]) == ("finished", expect_done(whole).json["digest"])
 
 

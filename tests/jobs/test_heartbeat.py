@@ -6,12 +6,12 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cheap_job
 import cheap_worker
 import pytest
+from cheap_worker import wait_until
 
 from autoprune.jobs import lease as leases
 from autoprune.trials.store import TrialStore
@@ -20,21 +20,8 @@ WARM = multiprocessing.get_context("forkserver")
 WARM.set_forkserver_preload(["cheap_worker", "torch", "optuna"])
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> str | None:
-    """None is a SQLite file in the test's folder."""
-    return None if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
-
-
 def queue(store: TrialStore) -> str:
     return cheap_job.create(store, "random", 10, priority=0)
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.01)
 
 
 def test_a_driver_that_holds_the_interpreters_lock_keeps_its_job(

@@ -13,7 +13,7 @@ from typing import Any
 import cheap_job
 import cheap_worker
 import pytest
-from cheap_worker import CheapWork
+from cheap_worker import CheapWork, wait_until
 
 from autoprune.trials.records import JobState
 from autoprune.trials.store import TrialStore
@@ -22,12 +22,6 @@ WARM = multiprocessing.get_context("forkserver")
 WARM.set_forkserver_preload(["cheap_worker", "torch", "optuna"])
 TRIALS = 30
 Start = Callable[..., Any]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> str | None:
-    """None is a SQLite file in the test's folder."""
-    return None if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture
@@ -60,13 +54,6 @@ def digest_alone(folder: Path, seed: int) -> str:
     folder.mkdir()
     job = cheap_job.create(cheap_job.open_store(folder), "random", TRIALS, seed)
     return cheap_job.drive(folder, job, recipe=cheap_job.CheapRecipe(0.0))
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to that in time"
-        time.sleep(0.01)
 
 
 def told(store: TrialStore, job: str) -> int:
@@ -159,12 +146,18 @@ def test_a_worker_that_is_told_to_stop_gives_its_job_to_the_next_one(
     assert cheap_job.digest(tmp_path, job, url) == digest_alone(tmp_path / "alone", 0)
 
 
-def test_a_worker_stops_although_its_job_hears_nothing(tmp_path: Path, start: Start) -> None:
-    store = cheap_job.open_store(tmp_path)
-    job = queue(store, 0)
+def start_deaf(store: TrialStore, job: str, start: Start) -> Any:
+    """A worker in the middle of a job that hears nothing."""
     worker = start(deaf=True)
     wait_until(lambda: store.job(job).state == "running")
     time.sleep(1.0)
+    return worker
+
+
+def test_a_worker_stops_although_its_job_hears_nothing(tmp_path: Path, start: Start) -> None:
+    store = cheap_job.open_store(tmp_path)
+    job = queue(store, 0)
+    worker = start_deaf(store, job, start)
     since = time.monotonic()
     worker.terminate()
     worker.join(30)
@@ -177,9 +170,7 @@ def test_the_second_signal_ends_a_worker_at_once_and_its_job_with_it(
 ) -> None:
     store = cheap_job.open_store(tmp_path)
     job = queue(store, 0)
-    worker = start(deaf=True)
-    wait_until(lambda: store.job(job).state == "running")
-    time.sleep(1.0)
+    worker = start_deaf(store, job, start)
     since = time.monotonic()
     worker.terminate()
     time.sleep(0.2)

@@ -37,6 +37,16 @@ def environment(service: dict[str, Any], **changed: str) -> dict[str, str]:
     return {**os.environ, **service["environment"], **changed}
 
 
+def stored_at(service: dict[str, Any], url: str, folder: Path) -> dict[str, str]:
+    """A service's environment with another database, and a folder for its volumes."""
+    return environment(
+        service,
+        AUTOPRUNE_DB=url,
+        AUTOPRUNE_ARTIFACTS=str(folder / "artifacts"),
+        AUTOPRUNE_CACHE=str(folder / "cache"),
+    )
+
+
 def run(command: list[str], env: dict[str, str], timeout_s: float) -> subprocess.CompletedProcess:
     return subprocess.run(
         [str(BIN / command[0]), *command[1:]],
@@ -52,12 +62,7 @@ def test_the_worker_service_runs_a_queued_job_on_postgresql(
 ) -> None:
     """Its tables are made by whoever comes first; SIGTERM, as Docker sends it, ends it well."""
     service = services["worker"]
-    env = environment(
-        service,
-        AUTOPRUNE_DB=postgres_url,
-        AUTOPRUNE_ARTIFACTS=str(tmp_path / "artifacts"),
-        AUTOPRUNE_CACHE=str(tmp_path / "cache"),
-    )
+    env = stored_at(service, postgres_url, tmp_path)
     command = command_of(service, ENTRYPOINT)
     worker = subprocess.Popen(
         [str(BIN / command[0]), *command[1:]],
@@ -83,12 +88,7 @@ def test_the_api_service_answers_on_postgresql_once_there_is_a_token(
     services: dict[str, Any], postgres_url: str, tmp_path: Path
 ) -> None:
     service, port = services["api"], str(free_port())
-    env = environment(
-        service,
-        AUTOPRUNE_DB=postgres_url,
-        AUTOPRUNE_ARTIFACTS=str(tmp_path / "artifacts"),
-        AUTOPRUNE_CACHE=str(tmp_path / "cache"),
-    )
+    env = stored_at(service, postgres_url, tmp_path)
     command = [port if word == "8000" else word for word in command_of(service, ENTRYPOINT)]
     made = run([*ENTRYPOINT, "db", "upgrade"], env, 60)
     assert made.returncode == 0, made.stderr

@@ -78,6 +78,7 @@ def test_progress_counts_told_trials_and_compares_candidates_alone(
         store.finish_trial(lease, index, dataclasses.replace(result, score=score))
     store.commit(lease, told=[0, 1, 2, 3, 4, 5])
     assert store.progress([job, "nope"]) == {job: JobProgress(told=5, lowest=0.2, highest=0.7)}
+    assert (store.told(job), store.told("nope")) == (5, 0)
 
 
 def test_the_ends_of_several_jobs_events_are_read_at_once(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.context
 import pickle
-import sys
 from collections import deque
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -14,14 +13,12 @@ from typing import Any, Literal
 from autoprune.errors import AutopruneError, InputError
 from autoprune.evaluation.contract import EvaluationRequest
 from autoprune.jobs.executors.port import Completed, Recipe
-from autoprune.jobs.executors.worker import StartFailure, serve
+from autoprune.jobs.executors.worker import StartFailure, preloaded, serve
 
 StartMethod = Literal["forkserver", "fork"]
 
 
-_PRELOADED = ["autoprune.jobs.executors.worker", "autoprune.evaluation.recipe"]
-if "autoprune.cli.main" in sys.modules:  # what a worker would import as its main module
-    _PRELOADED.append("autoprune.cli.main")
+_PRELOADED = preloaded("autoprune.jobs.executors.worker", "autoprune.evaluation.recipe")
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,15 @@ def serve(
             requests.send(evaluator.evaluate(request))
         except (EOFError, OSError):
             return
+
+
+def preloaded(*modules: str) -> list[str]:
+    """What a fork server imports once for all its processes.
+
+    The command line belongs to it where it runs: a process would import it as its main module.
+    """
+    main = "autoprune.cli.main"
+    return [*modules, main] if main in sys.modules else [*modules]
 
 
 def die_with(lifeline: Connection) -> None:
