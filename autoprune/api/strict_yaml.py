@@ -14,7 +14,7 @@ from autoprune.api.strict_json import DEEPEST, StrictRequest, StrictRoute, check
 
 MEDIA_TYPE = "application/yaml"
 MOST_BYTES = 2**16
-"""YAML is read some hundred times more slowly than JSON, and no job file is this long."""
+"""YAML is read far more slowly than JSON, and no job file is this long."""
 
 
 class YamlRequest(StrictRequest):

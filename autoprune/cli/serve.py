@@ -85,8 +85,8 @@ def _run(app: FastAPI, listener: socket.socket) -> None:
         log_config=None,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    # What was imported stays: looked through by each full collection, it would stop all answers for
-    # half a second.
+    # What was imported stays: looked through by each full collection, it would stop all answers
+    # for as long.
     gc.collect()
     gc.freeze()
     try:

@@ -59,7 +59,7 @@ def _plotly_script() -> str:
 
     The page's policy forbids that, and the page draws no maps.
     """
-    # Plotly takes half a second to import; its script alone is needed.
+    # Imported late: plotly takes long, and its script alone is needed.
     from plotly.offline import get_plotlyjs
 
     return _WRITES_STYLE.sub("if(!1)", get_plotlyjs())

@@ -8,9 +8,8 @@ from typing import Any
 from torch import nn
 
 from autoprune.data.dataset import Dataset, SplitName
-from autoprune.data.task import Task
 from autoprune.evaluation.contract import Metric
-from autoprune.evaluation.metrics import LOSS
+from autoprune.evaluation.metrics import LOSS, own_metric
 from autoprune.evaluation.scoring import score, validate
 
 TRAINING_SAMPLE = 5_000
@@ -31,18 +30,11 @@ def score_base(
     said = {"score": scores.score, "loss": scores.loss, "accuracy": scores.accuracy}
     if dataset.task is None:
         return said
-    own = figure_of(dataset.task)
+    own = own_metric(dataset.task)
     value = scores.loss if own.name == LOSS else scores.own
     if value is None:
         value = score(model, dataset, own, limit=limit).score
     return {**said, "figure": {"name": own.name, "direction": own.direction, "value": value}}
-
-
-def figure_of(task: Task) -> Metric:
-    """What is told of a network where there is no accuracy: the task's metric, else its loss."""
-    if task.metric_name is None or task.direction is None:
-        return Metric(LOSS)
-    return Metric(task.metric_name, task.direction)
 
 
 def figure(model: nn.Module, dataset: Dataset, split: SplitName) -> float | None:
@@ -54,7 +46,7 @@ def figure(model: nn.Module, dataset: Dataset, split: SplitName) -> float | None
         return None
     if dataset.task is None:
         return validate(model, dataset, split)[1]
-    value = score(model, dataset, figure_of(dataset.task), split).score
+    value = score(model, dataset, own_metric(dataset.task), split).score
     return value if math.isfinite(value) else None
 
 

@@ -9,9 +9,10 @@ import torch
 
 from autoprune.data.task_names import task_identity
 from autoprune.errors import AutopruneError
-from autoprune.evaluation.base import figure, figure_of
+from autoprune.evaluation.base import figure
 from autoprune.evaluation.checkpoint import pack
 from autoprune.evaluation.descent import channels_last
+from autoprune.evaluation.metrics import own_metric
 from autoprune.evaluation.rebuild import rebuild
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.jobs.context import SearchContext
@@ -63,7 +64,7 @@ class WinnerFinetuner:
         }
         if task is None:
             return told
-        own = figure_of(task)
+        own = own_metric(task)
         nothing = dict.fromkeys(("before", "after_search", "after"))
         figures = {"name": own.name, "direction": own.direction, **told}
         return {**dict.fromkeys(told, nothing), "figure": figures}
