@@ -52,11 +52,13 @@ def _refining(values: Mapping[str, Any]) -> str:
 
 
 def _print(shown: Json, refine: str) -> None:
+    gap = shown["gap"]
     kind = "expected" if shown["is_prediction"] else "scored"
     rows = [
         ["where it comes from", shown["origin"]],
         ["learned from", f"{shown['evaluations']} evaluations"],
         [f"{shown['metric']['name']}, {kind}", f"{shown['expected_score']:.4f}"],
+        *([["above the model's minimum", f"by {percent(gap)} at most"]] if gap is not None else []),
         ["predicted latency", milliseconds(shown["predicted_latency_s"])],
         ["of the unpruned network", percent(shown["latency_fraction"])],
         *(

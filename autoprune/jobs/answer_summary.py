@@ -29,6 +29,7 @@ def describe_answer(job: JobRecord, plan: Plan, knowledge: Knowledge) -> Json:
         "origin": best.origin,
         "expected_score": score(best.loss),
         "is_prediction": best.is_prediction,
+        "gap": best.gap,
         "metric": job.what["metric"],
         "evaluations": len(knowledge.evaluated),
         "predicted_latency_s": predicted["latency_s"],

@@ -23,12 +23,14 @@ class Candidate:
         origin: ``the solver's model``, ``LeGR's ranking``, or a trial: ``trial 17`` as it was, or
             ``trial 17, widened``.
         loss: what that trial scored, or what the solver's model expects.
+        gap: of the solver's answer to the minimum of its model (:attr:`searchers.Solver.gap`).
     """
 
     origin: str
     widths: Widths
     loss: float
     is_prediction: bool
+    gap: float | None = None
 
 
 def candidates(knowledge: Knowledge, problem: Problem) -> list[Candidate]:
@@ -42,13 +44,14 @@ def candidates(knowledge: Knowledge, problem: Problem) -> list[Candidate]:
     """
     solver = _taught(knowledge, problem)
     scored = _scored(knowledge, problem)
-    given = {solver.answer(): "the solver's model"}
+    answer = solver.answer()
+    given = {answer: "the solver's model"}
     if knowledge.ranking is not None:
         given.setdefault(knowledge.ranking.widths(problem), "LeGR's ranking")
     tried = {found.widths for found in scored}
     expected = zip(given.items(), solver.expected(list(given)).tolist(), strict=True)
     guesses = [
-        Candidate(origin, widths, loss, is_prediction=True)
+        Candidate(origin, widths, loss, True, solver.gap if widths == answer else None)
         for (widths, origin), loss in expected
         if widths not in tried
     ]

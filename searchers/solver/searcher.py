@@ -104,6 +104,7 @@ class Solver(Searcher):
         # Of what is known already nothing has to be scattered.
         self._scattered = max(0, min(_MOST_SCATTERED, problem.trials // 5) - len(known))
         self._answer: Widths | None = None
+        self._gap: float | None = None
         self._surrogate: Surrogate | None = None
         self._belief: tuple[int, Belief] | None = None
 
@@ -121,8 +122,19 @@ class Solver(Searcher):
             return Wait()
         return self._issue(self._next())
 
+    @property
+    def gap(self) -> float | None:
+        """How far the last exact minimum may be above the model's true one, as a fraction of it.
+
+        That is the integer program's gap to its bound; 0 is proven optimal. None where there is no
+        proof: before the first, for ``minimax``, and where no bound could be written as tables.
+        """
+        return self._gap
+
     def answer(self) -> Widths:
         """The minimum of the model as it stands, within the budget; asks for nothing.
+
+        :attr:`gap` says how far from the minimum it may be.
 
         Raises:
             MisuseError: probes were asked that are not told yet.
@@ -196,7 +208,11 @@ class Solver(Searcher):
         table = self._model().table(coefficients)
         if self._objective == "minimax":
             return least_worst(self.problem, table)
-        return self._bounds.solve(table)[0] if exactly else self._bounds.sketch(table)
+        if not exactly:
+            return self._bounds.sketch(table)
+        widths, proof = self._bounds.solve(table)
+        self._gap = None if proof is None else proof.gap
+        return widths
 
     def _near(self) -> Widths:
         """The best of many changes to the answer and the best told, by a sample of the model."""
@@ -265,6 +281,7 @@ class Solver(Searcher):
         values = {
             "probes_told": self._probes_told,
             "answer": None if self._answer is None else list(self._answer),
+            "gap": self._gap,
         }
         return values, {
             "probed": np.array([probe for probe, _ in probed], dtype=np.int64).reshape(-1, 2),
@@ -281,6 +298,7 @@ class Solver(Searcher):
         widths = stored(arrays, "widths", (None, groups), np.int64)
         losses = stored(arrays, "losses", (len(widths),)).tolist()
         answer = values["answer"]
+        gap = values.get("gap")  # states of before have none
         probes = [(int(group), int(width)) for group, width in probed]
         self._probed = dict(zip(probes, probe_losses, strict=True))
         rows = [tuple(int(width) for width in row) for row in widths]
@@ -288,4 +306,5 @@ class Solver(Searcher):
         self._seen = Seen.stored(arrays, groups)
         self._probes_told = int(values["probes_told"])
         self._answer = None if answer is None else tuple(int(width) for width in answer)
+        self._gap = None if gap is None else float(gap)
         self._surrogate, self._belief = None, None

@@ -130,8 +130,11 @@ def test_the_model_knows_the_probes_that_are_stored_and_does_without(
         probe = solver.ask()
         assert isinstance(probe, Suggestion)
         solver.tell(probe.id, knowledge.probed(probe.widths))
-    found = {c.origin: c.widths for c in candidates(knowledge, TIGHT)}
-    assert found["the solver's model"] == solver.answer()
+    found = {c.origin: c for c in candidates(knowledge, TIGHT)}
+    model = found["the solver's model"]
+    assert (model.widths, model.gap) == (solver.answer(), solver.gap)
+    assert model.gap is not None
+    assert {c.gap for c in found.values() if c is not model} == {None}
 
 
 def test_a_trial_that_would_waste_a_looser_budget_competes_widened(told: Told) -> None:

@@ -9,7 +9,7 @@ from solver_cases import additive_score, all_widths, probed, truth
 from searchers import Outcome, Problem, Suggestion, make
 from searchers.contract import Load
 from searchers.solver import Solver
-from searchers.solver.program import minimise
+from searchers.solver.program import GAP, minimise
 from searchers.solver.tables import expand, places_of
 from searchers.testing import run, sample_problem
 from searchers.uniform import uniform_widths
@@ -164,3 +164,21 @@ def test_minimax_differs_from_the_sum_in_its_trials() -> None:
     ]
     assert trials[0] != trials[1]
     assert problem.feasible(trials[1]).all()
+
+
+def test_an_exact_answer_tells_its_gap_and_the_gap_survives_a_restore() -> None:
+    problem = sample_problem(groups=6)
+    solver = probed(problem)
+    assert solver.gap is None
+    answer = solver.answer()
+    assert solver.gap is not None
+    assert 0.0 <= solver.gap <= GAP
+    restored = Solver(problem)
+    restored.restore(solver.state())
+    assert (restored.gap, restored.answer()) == (solver.gap, answer)
+
+
+def test_an_answer_of_the_smallest_worst_damage_has_no_gap() -> None:
+    solver = probed(sample_problem(groups=6), objective="minimax")
+    solver.answer()
+    assert solver.gap is None
