@@ -126,8 +126,8 @@ class Solver(Searcher):
     def gap(self) -> float | None:
         """How far the last exact minimum may be above the model's true one, as a fraction of it.
 
-        That is the integer program's gap to its bound; 0 is proven optimal. None where there is no
-        proof: before the first, for ``minimax``, and where no bound could be written as tables.
+        That is the integer program's gap to its bound; 0 is proven optimal. None before the first
+        one, for ``minimax``, and where no bound could be written as tables. No state holds it.
         """
         return self._gap
 
@@ -281,7 +281,6 @@ class Solver(Searcher):
         values = {
             "probes_told": self._probes_told,
             "answer": None if self._answer is None else list(self._answer),
-            "gap": self._gap,
         }
         return values, {
             "probed": np.array([probe for probe, _ in probed], dtype=np.int64).reshape(-1, 2),
@@ -298,7 +297,6 @@ class Solver(Searcher):
         widths = stored(arrays, "widths", (None, groups), np.int64)
         losses = stored(arrays, "losses", (len(widths),)).tolist()
         answer = values["answer"]
-        gap = values.get("gap")  # states of before have none
         probes = [(int(group), int(width)) for group, width in probed]
         self._probed = dict(zip(probes, probe_losses, strict=True))
         rows = [tuple(int(width) for width in row) for row in widths]
@@ -306,5 +304,4 @@ class Solver(Searcher):
         self._seen = Seen.stored(arrays, groups)
         self._probes_told = int(values["probes_told"])
         self._answer = None if answer is None else tuple(int(width) for width in answer)
-        self._gap = None if gap is None else float(gap)
         self._surrogate, self._belief = None, None

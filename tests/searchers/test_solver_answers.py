@@ -166,16 +166,12 @@ def test_minimax_differs_from_the_sum_in_its_trials() -> None:
     assert problem.feasible(trials[1]).all()
 
 
-def test_an_exact_answer_tells_its_gap_and_the_gap_survives_a_restore() -> None:
-    problem = sample_problem(groups=6)
-    solver = probed(problem)
+def test_an_exact_answer_tells_its_gap() -> None:
+    solver = probed(sample_problem(groups=6))
     assert solver.gap is None
-    answer = solver.answer()
+    solver.answer()
     assert solver.gap is not None
     assert 0.0 <= solver.gap <= GAP
-    restored = Solver(problem)
-    restored.restore(solver.state())
-    assert (restored.gap, restored.answer()) == (solver.gap, answer)
 
 
 def test_an_answer_of_the_smallest_worst_damage_has_no_gap() -> None:
