@@ -9,8 +9,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 search: $(VENV)/.core
 	$(BIN)/autoprune search
 
+# A process for each core, so one thread in each; a file's tests share what they set up.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m soak --timeout=7200
