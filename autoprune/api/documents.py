@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from autoprune.trials.records import Purpose, TrialState
+from autoprune.trials.records import JobState, Purpose, TrialState
 
-State = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 Object = dict[str, Any]
 
 
@@ -47,7 +46,7 @@ class JobLine(Document):
     """One job of the list."""
 
     job: str = Field(examples=["5a1c09de"])
-    state: State
+    state: JobState
     stage: str = Field(examples=["search"])
     created: str
     priority: int | None = Field(description="Workers take higher ones first; null: not theirs.")
@@ -103,7 +102,7 @@ class Job(Document):
     """What `autoprune show JOB --json` prints, and what a page about the job needs beside it."""
 
     job: str
-    state: State
+    state: JobState
     stage: str
     searcher: str
     seed: int
@@ -117,7 +116,9 @@ class Job(Document):
     best: Best | None
     final: Object | None
     error: str | None
-    desired_state: State | None = Field(description="What the job's driver was asked to do next.")
+    desired_state: JobState | None = Field(
+        description="What the job's driver was asked to do next."
+    )
     created: str
     priority: int | None
     model: str | None
@@ -182,7 +183,7 @@ class Front(Document):
     """The trials that no other beats in latency and score, fastest first."""
 
     job: str
-    state: State
+    state: JobState
     metric: Object
     budget: list[str]
     limit_s: float | None
@@ -205,8 +206,8 @@ class Changed(Document):
     """Where a job stands after a wish."""
 
     job: str
-    state: State
-    desired_state: State | None = Field(
+    state: JobState
+    desired_state: JobState | None = Field(
         description="What its driver is about to do; null: done already."
     )
 

@@ -15,7 +15,7 @@ from autoprune.api.service import Service, service_of
 from autoprune.jobs.chosen import describe_chosen
 from autoprune.jobs.front import front_rows, read_front
 from autoprune.jobs.summary import savings_of, summarise_job, trial_rows
-from autoprune.trials.records import JobListed, JobPosition, JobProgress, Json
+from autoprune.trials.records import JobListed, JobPosition, JobProgress, JobState, Json
 
 router = APIRouter(tags=["jobs"])
 
@@ -31,7 +31,7 @@ router = APIRouter(tags=["jobs"])
 )
 def jobs(
     request: Request,
-    state: Annotated[documents.State | None, Query(description="Only those in it.")] = None,
+    state: Annotated[JobState | None, Query(description="Only those in it.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
