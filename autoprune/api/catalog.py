@@ -113,6 +113,17 @@ class Catalog(CatalogFile):
             values["metric"] = {"name": listed.metric, "direction": listed.direction}
         return values
 
+    def unlisted(self, spec: Mapping[str, Any]) -> list[str]:
+        """Fields of a stored job's spec that hold what is not listed, so nobody may ask for it."""
+        network = CatalogModel(**{field: spec.get(field) for field in CatalogModel.model_fields})
+        metrics = {*METRICS, *(entry.metric for entry in self.metrics.values())}
+        listed = {
+            "model": network in self.models.values(),
+            "data": spec["data"] in self.data.values(),
+            "metric": spec["metric"]["name"] in metrics,
+        }
+        return [field for field, holds in listed.items() if not holds]
+
     def name_of_model(self, model: str, weights: str | None) -> str | None:
         """The name of a model by what it stands for; None where it is not listed."""
         listed = (

@@ -146,6 +146,10 @@ class Trial(Document):
     predicted_latency_s: float | None
     seconds: float | None
     error: str | None
+    macs: int | None
+    start_from: int | None = Field(
+        description="The trial whose weights it started from; null for the base weights."
+    )
 
 
 class TrialPage(Document):
@@ -187,9 +191,30 @@ class Front(Document):
     metric: Object
     budget: list[str]
     limit_s: float | None
+    trials_planned: int
     unpruned: Object
     chosen: Object | None
     front: list[Object]
+
+
+class Answer(Document):
+    """The schedule for a budget by what a job has evaluated, as `search --from JOB` prints it."""
+
+    budget: list[str] = Field(examples=[["35%"]])
+    origin: str = Field(
+        description="Where the schedule comes from.", examples=["the solver's model"]
+    )
+    expected_score: float
+    is_prediction: bool = Field(description="Whether the score is expected, not evaluated.")
+    metric: Object
+    evaluations: int = Field(description="Of the job, that the answer is learned from.")
+    predicted_latency_s: float
+    latency_fraction: float = Field(description="Of the unpruned network's latency.")
+    macs: int
+    params: int
+    schedule: dict[str, int] = Field(description="Units to keep of each group.")
+    layers: dict[str, Layer]
+    alternatives: list[Object] = Field(description="The next best ones.")
 
 
 class Submitted(Document):
