@@ -12,8 +12,9 @@ from autoprune.api.answers import JobId, answer, problems, returns
 from autoprune.api.pages import Cursor, Limit, page, place_of
 from autoprune.api.problems import Problem
 from autoprune.api.service import Service, service_of
+from autoprune.export.front import front_document
 from autoprune.jobs.chosen import describe_chosen
-from autoprune.jobs.front import front_document, read_front
+from autoprune.jobs.front import read_front
 from autoprune.jobs.summary import savings_of, summarise_job, trial_rows
 from autoprune.trials.records import JobListed, JobPosition, JobProgress, JobState, Json
 

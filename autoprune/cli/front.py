@@ -8,7 +8,7 @@ from urllib.parse import quote
 from autoprune.cli.output import milliseconds, percent, print_table, say
 from autoprune.cli.remote import RemoteServer
 from autoprune.errors import InputError
-from autoprune.export.front_figures import Front
+from autoprune.export.front import Front
 from autoprune.export.front_page import render_front
 from autoprune.jobs.front import front_told
 from latency_tables.storage import write_whole

@@ -15,8 +15,8 @@ from autoprune.cli.options import DEFAULT_DB, AsJson, Db, Job, check_writable
 from autoprune.cli.output import print_job, print_json, print_savings, say
 from autoprune.cli.remote import RemoteServer, Server
 from autoprune.errors import InputError
-from autoprune.export.front_figures import Front
-from autoprune.jobs.front import front_rows, read_front
+from autoprune.export.front import Front, front_rows
+from autoprune.jobs.front import read_front
 from autoprune.jobs.summary import savings_of, summarise_job
 from autoprune.trials.records import Json
 

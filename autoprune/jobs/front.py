@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from autoprune.budget import latency_key
 from autoprune.evaluation.contract import Metric
-from autoprune.export.front_figures import Front, FrontPoint, Landmark
+from autoprune.export.front import Front, FrontPoint, Landmark
 from autoprune.export.schedule import MetricReference
 from autoprune.jobs.summary import trial_rows
 from autoprune.trials.records import JobRecord, Json
@@ -44,26 +43,11 @@ def read_front(store: TrialStore, job_id: str) -> Front:
     )
 
 
-def front_document(front: Front) -> Json:
-    """What the service answers: the front with all that surrounds it, less the other trials."""
-    return {
-        "job": front.job,
-        "state": front.state,
-        "metric": front.metric.model_dump(mode="json"),
-        "budget": list(front.budget),
-        "limit_s": front.limit_s,
-        "trials_planned": front.trials,
-        "unpruned": asdict(front.unpruned),
-        "chosen": None if front.chosen is None else asdict(front.chosen),
-        "front": front_rows(front),
-    }
-
-
 def front_told(document: Json, rows: Iterable[Json]) -> Front:
     """The front of a job of a server, as :func:`read_front` reads that of a database.
 
     Args:
-        document: of :func:`front_document`.
+        document: of :func:`autoprune.export.front.front_document`.
         rows: all trials of the job, as :func:`autoprune.jobs.summary.trial_rows` gives them.
     """
     unpruned, metric = _landmark(document["unpruned"]), document["metric"]
@@ -81,11 +65,6 @@ def front_told(document: Json, rows: Iterable[Json]) -> Front:
         unpruned=unpruned,
         chosen=None if document["chosen"] is None else _landmark(document["chosen"]),
     )
-
-
-def front_rows(front: Front) -> list[Json]:
-    """The list that `autoprune show JOB --front --json` prints, fastest first."""
-    return [asdict(point) for point in front.best]
 
 
 def front_of(points: Sequence[FrontPoint], metric: Metric) -> list[FrontPoint]:

@@ -1,7 +1,7 @@
 // Keep ratios of all layers, each beside its share of the latency.
 
 import { bar, h } from "./dom.js";
-import { percent } from "./format.js";
+import { LEAST_SHARE, percent, restOf, shareColumns } from "./figures.js";
 
 export function layersView() {
   const note = h("p", { class: "note" });
@@ -29,13 +29,8 @@ export function layersView() {
   return { element, update };
 }
 
-// Shares of latency in columns: of the unpruned network, and once there is one, of the chosen schedule.
-// A job of an earlier version may have the second alone, so each column says whose it is.
 function sharesOf(job) {
-  const columns = [
-    { title: "Latency, unpruned", kind: "time", shares: job.layer_shares },
-    { title: "Latency, pruned", kind: "pruned", shares: job.savings?.[0]?.layer_shares },
-  ].filter(column => column.shares);
+  const columns = shareColumns(job.layer_shares, job.savings?.[0]?.layer_shares);
   const top = Math.max(...columns.flatMap(column => Object.values(column.shares)), 1e-9);
   const says = columns.length ? "Latency is each layer's share of its own network's time, by the table." : "";
   return { columns, top, says };
@@ -61,12 +56,10 @@ function share(value, top, kind) {
   return h("td", {}, bar(value / top, kind), h("span", { class: "figure" }, percent(value, 1)));
 }
 
-// What runs between layers: additions, pooling, activations.
 function others(layers, { columns, top }) {
   if (layers === null || !columns.length) return [];
-  const rest = each => Object.entries(each).filter(([name]) => !(name in layers)).reduce((sum, [, value]) => sum + value, 0);
-  const sums = columns.map(column => rest(column.shares));
-  if (Math.max(...sums) < 0.0005) return [];
+  const sums = columns.map(column => restOf(column.shares, layers));
+  if (Math.max(...sums) < LEAST_SHARE) return [];
   return [h("tr", {}, h("th", { scope: "row" }, "other operators"), h("td", { class: "channels same" }, "–"), h("td", { class: "same" }, "–"),
     ...sums.map((value, place) => share(value, top, columns[place].kind)))];
 }
