@@ -241,6 +241,15 @@ def make_spec(values: dict[str, Any], source: str = "the job") -> JobSpec:
     return spec
 
 
+def unreadable_fields(values: Mapping[str, Any]) -> list[str]:
+    """Paths of a stored spec's fields that this version cannot read: a newer one wrote them."""
+    try:
+        JobSpec.model_validate(values)
+    except ValidationError as error:
+        return sorted({".".join(map(str, item["loc"])) for item in error.errors()})
+    return []
+
+
 def _complaint(loc: tuple[int | str, ...], item: Mapping[str, Any], values: dict[str, Any]) -> str:
     """One field that is wrong, by its path; a rule is also told by its pattern."""
     where, inside = ".".join(map(str, loc)), loc[0] if len(loc) > 1 else ""

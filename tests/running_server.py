@@ -18,6 +18,10 @@ from unittest.mock import patch
 import requests
 
 PATIENCE_S = 120.0
+SETTINGS = (
+    *("AUTOPRUNE_DB", "AUTOPRUNE_DB_PASSWORD_FILE", "AUTOPRUNE_ARTIFACTS"),
+    *("AUTOPRUNE_SERVER", "AUTOPRUNE_TOKEN", "AUTOPRUNE_TOKEN_FILE"),
+)
 PROBLEM = "application/problem+json"
 
 
@@ -88,7 +92,7 @@ def expect_problem(answer: requests.Response, kind: str) -> dict[str, Any]:
 def own_cache(folder: Path) -> Iterator[None]:
     """The program's cache in a folder, also for the processes it starts; no other settings."""
     with patch.dict(os.environ, {"AUTOPRUNE_CACHE": str(folder), "OMP_NUM_THREADS": "1"}):
-        for name in ("AUTOPRUNE_DB", "AUTOPRUNE_ARTIFACTS", "AUTOPRUNE_SERVER", "AUTOPRUNE_TOKEN"):
+        for name in SETTINGS:
             os.environ.pop(name, None)
         yield
 

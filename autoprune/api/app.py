@@ -11,7 +11,18 @@ import anyio.to_thread
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from autoprune.api import events, exports, health, jobs, names, problems, submit, tables, wishes
+from autoprune.api import (
+    events,
+    exports,
+    health,
+    jobs,
+    names,
+    other_budgets,
+    problems,
+    submit,
+    tables,
+    wishes,
+)
 from autoprune.api.access_log import AccessLog
 from autoprune.api.guarding import GUARDED, Guard
 from autoprune.api.service import Service
@@ -52,7 +63,7 @@ def make_app(service: Service, more: Sequence[APIRouter] = ()) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    parts = (health, jobs, submit, wishes, events, exports, tables, names)
+    parts = (health, jobs, other_budgets, submit, wishes, events, exports, tables, names)
     routers = [*(part.router for part in parts), *more]
     for router in routers:
         app.include_router(router)

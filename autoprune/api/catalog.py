@@ -31,7 +31,7 @@ class CatalogMetric(BaseModel):
     direction: Direction
 
 
-class Catalog(BaseModel):
+class CatalogFile(BaseModel):
     """What the operator lists beside the built-in names.
 
     Args:
@@ -46,6 +46,18 @@ class Catalog(BaseModel):
     data: dict[str, str] = {}
     metrics: dict[str, CatalogMetric] = {}
 
+
+class Catalog(CatalogFile):
+    """All names that may be used.
+
+    Args:
+        built_in_models: those of ``models`` that are the program's own.
+        built_in_data: those of ``data``.
+    """
+
+    built_in_models: frozenset[str]
+    built_in_data: frozenset[str]
+
     @classmethod
     def of(cls, values: Mapping[str, Any], built_in: Mapping[str, Mapping[str, Any]]) -> Catalog:
         """A catalog of a YAML file's values, with the built-in names.
@@ -57,7 +69,7 @@ class Catalog(BaseModel):
             InputError: a field is wrong, or a built-in name is taken.
         """
         try:
-            own = cls.model_validate(values)
+            own = CatalogFile.model_validate(values)
         except ValidationError as error:
             wrong = "; ".join(
                 f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}"
@@ -78,6 +90,8 @@ class Catalog(BaseModel):
                 "models": {**built_in["models"], **own.models},
                 "data": {**built_in["data"], **own.data},
                 "metrics": own.metrics,
+                "built_in_models": frozenset(built_in["models"]),
+                "built_in_data": frozenset(built_in["data"]),
             }
         )
 
@@ -98,6 +112,17 @@ class Catalog(BaseModel):
             listed = _look_up("metric", metric, {**dict.fromkeys(METRICS), **self.metrics})
             values["metric"] = {"name": listed.metric, "direction": listed.direction}
         return values
+
+    def unlisted(self, spec: Mapping[str, Any]) -> list[str]:
+        """Fields of a stored job's spec that hold what is not listed, so nobody may ask for it."""
+        network = CatalogModel(**{field: spec.get(field) for field in CatalogModel.model_fields})
+        metrics = {*METRICS, *(entry.metric for entry in self.metrics.values())}
+        listed = {
+            "model": network in self.models.values(),
+            "data": spec["data"] in self.data.values(),
+            "metric": spec["metric"]["name"] in metrics,
+        }
+        return [field for field, holds in listed.items() if not holds]
 
     def name_of_model(self, model: str, weights: str | None) -> str | None:
         """The name of a model by what it stands for; None where it is not listed."""

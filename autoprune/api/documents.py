@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from autoprune.trials.records import Purpose, TrialState
+from autoprune.trials.records import JobState, Purpose, TrialState
 
-State = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 Object = dict[str, Any]
 
 
@@ -47,7 +46,7 @@ class JobLine(Document):
     """One job of the list."""
 
     job: str = Field(examples=["5a1c09de"])
-    state: State
+    state: JobState
     stage: str = Field(examples=["search"])
     created: str
     priority: int | None = Field(description="Workers take higher ones first; null: not theirs.")
@@ -103,7 +102,7 @@ class Job(Document):
     """What `autoprune show JOB --json` prints, and what a page about the job needs beside it."""
 
     job: str
-    state: State
+    state: JobState
     stage: str
     searcher: str
     seed: int
@@ -117,7 +116,9 @@ class Job(Document):
     best: Best | None
     final: Object | None
     error: str | None
-    desired_state: State | None = Field(description="What the job's driver was asked to do next.")
+    desired_state: JobState | None = Field(
+        description="What the job's driver was asked to do next."
+    )
     created: str
     priority: int | None
     model: str | None
@@ -145,6 +146,10 @@ class Trial(Document):
     predicted_latency_s: float | None
     seconds: float | None
     error: str | None
+    macs: int | None
+    start_from: int | None = Field(
+        description="The trial whose weights it started from; null for the base weights."
+    )
 
 
 class TrialPage(Document):
@@ -182,13 +187,34 @@ class Front(Document):
     """The trials that no other beats in latency and score, fastest first."""
 
     job: str
-    state: State
+    state: JobState
     metric: Object
     budget: list[str]
     limit_s: float | None
+    trials_planned: int
     unpruned: Object
     chosen: Object | None
     front: list[Object]
+
+
+class Answer(Document):
+    """The schedule for a budget by what a job has evaluated, as `search --from JOB` prints it."""
+
+    budget: list[str] = Field(examples=[["35%"]])
+    origin: str = Field(
+        description="Where the schedule comes from.", examples=["the solver's model"]
+    )
+    expected_score: float
+    is_prediction: bool = Field(description="Whether the score is expected, not evaluated.")
+    metric: Object
+    evaluations: int = Field(description="Of the job, that the answer is learned from.")
+    predicted_latency_s: float
+    latency_fraction: float = Field(description="Of the unpruned network's latency.")
+    macs: int
+    params: int
+    schedule: dict[str, int] = Field(description="Units to keep of each group.")
+    layers: dict[str, Layer]
+    alternatives: list[Object] = Field(description="The next best ones.")
 
 
 class Submitted(Document):
@@ -205,8 +231,8 @@ class Changed(Document):
     """Where a job stands after a wish."""
 
     job: str
-    state: State
-    desired_state: State | None = Field(
+    state: JobState
+    desired_state: JobState | None = Field(
         description="What its driver is about to do; null: done already."
     )
 

@@ -18,6 +18,7 @@ from autoprune.api.request_fields import MOST
 from autoprune.rules import Rule
 from autoprune.spec import Direction, FidelitySpec
 
+JobName = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{6,64}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -30,6 +31,7 @@ EXAMPLE: dict[str, JsonValue] = {
     "searcher": "solver",
     "trials": 40,
 }
+FROM_JOB: dict[str, JsonValue] = {"from_job": "5a1c09de", "budget": "35%", "trials": 20}
 
 
 def _listed(value: object) -> object:
@@ -49,14 +51,19 @@ class MetricRequest(BaseModel):
 
 
 class JobRequest(BaseModel):
-    """One search job. What is left out has the default of a job file."""
+    """One search job. What is left out has the default of a job file, or is that of `from_job`."""
 
     model_config = ConfigDict(
-        extra="forbid", allow_inf_nan=False, json_schema_extra={"examples": [EXAMPLE]}
+        extra="forbid", allow_inf_nan=False, json_schema_extra={"examples": [EXAMPLE, FROM_JOB]}
     )
 
     model: Text | None = Field(None, description="A name of /v1/models.")
     data: Text | None = Field(None, description="A name of /v1/data.")
+    from_job: JobName | None = Field(
+        None,
+        description="Whole id of a job of this server, whose evaluations this one begins with; "
+        "what is left out is that job's, model and data always are.",
+    )
     budget: Texts | None = Field(None, description="50%, 8ms, macs=20M... or a list of them.")
     table: Hash | dict[TableName, Hash] | None = Field(
         None, description="Hash of a table of /v1/tables; or several by the budget's names."

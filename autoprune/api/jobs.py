@@ -12,10 +12,11 @@ from autoprune.api.answers import JobId, answer, problems, returns
 from autoprune.api.pages import Cursor, Limit, page, place_of
 from autoprune.api.problems import Problem
 from autoprune.api.service import Service, service_of
+from autoprune.export.front import front_document
 from autoprune.jobs.chosen import describe_chosen
-from autoprune.jobs.front import front_rows, read_front
+from autoprune.jobs.front import read_front
 from autoprune.jobs.summary import savings_of, summarise_job, trial_rows
-from autoprune.trials.records import JobListed, JobPosition, JobProgress, Json
+from autoprune.trials.records import JobListed, JobPosition, JobProgress, JobState, Json
 
 router = APIRouter(tags=["jobs"])
 
@@ -31,7 +32,7 @@ router = APIRouter(tags=["jobs"])
 )
 def jobs(
     request: Request,
-    state: Annotated[documents.State | None, Query(description="Only those in it.")] = None,
+    state: Annotated[JobState | None, Query(description="Only those in it.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
@@ -120,7 +121,11 @@ def front(request: Request, job: JobId) -> Response:
     """Of a job in any state, over the trials told so far; empty before the first."""
     service = service_of(request)
     position = service.trials.position(job)
-    return answer(service.memory.answer("front", job, position, lambda: _front(service, job)))
+
+    def read() -> Json:
+        return front_document(read_front(service.trials, job))
+
+    return answer(service.memory.answer("front", job, position, read))
 
 
 def check_done(position: JobPosition, job: str) -> None:
@@ -143,20 +148,6 @@ def _shown(service: Service, job_id: str) -> Json:
         "data": service.catalog.name_of_data(spec["data"]),
         "savings": savings_of(job),
         "layer_shares": job.base.get("layer_shares"),
-    }
-
-
-def _front(service: Service, job: str) -> Json:
-    found = read_front(service.trials, job)
-    return {
-        "job": found.job,
-        "state": found.state,
-        "metric": found.metric.model_dump(mode="json"),
-        "budget": list(found.budget),
-        "limit_s": found.limit_s,
-        "unpruned": vars(found.unpruned),
-        "chosen": None if found.chosen is None else vars(found.chosen),
-        "front": front_rows(found),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -22,7 +22,8 @@ router = APIRouter(tags=["names"])
 )
 def models(request: Request) -> Response:
     """A name stands for a model and its weights; which, is said in the server's catalog."""
-    return _names(service_of(request).catalog.models, "autoprune:")
+    catalog = service_of(request).catalog
+    return _names(catalog.models, catalog.built_in_models)
 
 
 @router.get(
@@ -33,9 +34,10 @@ def models(request: Request) -> Response:
 )
 def data(request: Request) -> Response:
     """A name stands for data that the server reads; which, is said in its catalog."""
-    return _names(service_of(request).catalog.data, "digits")
+    catalog = service_of(request).catalog
+    return _names(catalog.data, catalog.built_in_data)
 
 
-def _names(names: Iterable[str], own: str) -> Response:
-    items = [{"name": name, "built_in": name.startswith(own)} for name in sorted(names)]
+def _names(names: Iterable[str], built_in: Collection[str]) -> Response:
+    items = [{"name": name, "built_in": name in built_in} for name in sorted(names)]
     return answer({"items": items})

@@ -14,7 +14,6 @@ REFUSED = {
     "address": _OPERATOR,
     "ray_gpus": _OPERATOR,
     "workers": "is said to 'autoprune worker': leave it out",
-    "from_job": "takes over the names of another job: use 'autoprune search --from' on the server",
 }
 """Field -> why not."""
 

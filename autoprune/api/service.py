@@ -21,6 +21,8 @@ from autoprune.trials.token_store import TokenStore
 
 Submit = Callable[[Json, records.Request | None], str]
 """(fields of a job file, what asks for it) -> the id of the stored, queued job."""
+Answer = Callable[[str, list[str] | None], Json]
+"""(job, budget or None for the job's own) -> the schedule that the job's evaluations give."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Service:
 
     Args:
         submit: stores a job, which takes seconds; measures nothing.
+        answer: takes seconds too; trains, measures and stores nothing.
         requeue: leaves a job that stands still to workers.
         most_queued: jobs that may wait for a worker.
         always_tokens: a token is needed also while none exists.
@@ -43,6 +46,7 @@ class Service:
     tokens: TokenStore
     catalog: Catalog
     submit: Submit
+    answer: Answer
     requeue: Callable[[str], None]
     submissions: Submissions
     events: EventHub

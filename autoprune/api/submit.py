@@ -13,6 +13,7 @@ from starlette.responses import Response
 from autoprune.api import documents
 from autoprune.api.answers import answer, problems, returns
 from autoprune.api.job_request import JobRequest
+from autoprune.api.other_budgets import check_origin
 from autoprune.api.problems import Problem
 from autoprune.api.service import Service, caller_of, service_of
 from autoprune.api.strict_yaml import MEDIA_TYPE, JobFileRoute
@@ -60,6 +61,7 @@ async def submit(
         before = await run_in_threadpool(_made_before, service, request)
         if before is not None:
             return before
+    await run_in_threadpool(check_origin, service, given)
     values = service.catalog.resolve(given)
     return await service.submissions.run(lambda: _store(service, values, request))
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
-from autoprune.cli.options import check_writable
 from autoprune.cli.output import milliseconds, percent, print_table, say
+from autoprune.cli.remote import RemoteServer
 from autoprune.errors import InputError
-from autoprune.export.front_figures import Front
+from autoprune.export.front import Front
 from autoprune.export.front_page import render_front
-from autoprune.jobs.front import read_front
-from autoprune.trials.store import TrialStore
+from autoprune.jobs.front import front_told
 from latency_tables.storage import write_whole
 
 
-def found_front(store: TrialStore, job: str, plot: Path | None) -> Front:
-    """The front of a job, drawn where a page is asked for.
+def found_front(front: Front, plot: Path | None) -> Front:
+    """A front, drawn where a page is asked for.
 
     Raises:
-        InputError: no trial has a score yet, or the page cannot be written.
+        InputError: no trial has a score yet.
     """
-    if plot is not None:
-        check_writable(plot)
-    front = read_front(store, job)
     if not front.points:
         raise InputError(
             f"job {front.job} is {front.state} and no trial of it has a score: there is no front "
@@ -32,6 +29,12 @@ def found_front(store: TrialStore, job: str, plot: Path | None) -> Front:
         write_whole(plot, render_front(front))
         say(f"written to {plot}")
     return front
+
+
+def fetch_front(server: RemoteServer, job: str) -> Front:
+    """The front of a server's job, with all its trials."""
+    document = server.get(f"/v1/jobs/{quote(job)}/front")
+    return front_told(document, server.items(f"/v1/jobs/{quote(job)}/trials", limit=500))
 
 
 def print_front(front: Front) -> None:

@@ -18,9 +18,11 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import typer
 
 from autoprune.errors import AutopruneError, BudgetInfeasibleError, InputError
+from autoprune.secret_files import read_secret
 from autoprune.trials.records import Json
 
 TOKEN = "AUTOPRUNE_TOKEN"
+TOKEN_FILE = "AUTOPRUNE_TOKEN_FILE"
 TRIES = 3
 TIMEOUT_S = 600.0
 """A submission trains the built-in network where nobody has yet."""
@@ -29,7 +31,8 @@ Server = Annotated[
     str | None,
     typer.Option(
         "--server",
-        help=f"Address of 'autoprune serve', in place of --db; its token is read from ${TOKEN}.",
+        help=f"Address of 'autoprune serve', in place of --db; its token is read from ${TOKEN} "
+        f"or from the file that ${TOKEN_FILE} names.",
         envvar="AUTOPRUNE_SERVER",
     ),
 ]
@@ -63,13 +66,13 @@ class RemoteServer:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InputError(f"--server {url!r}: expected an address as in http://127.0.0.1:8000")
-        return cls(url.rstrip("/"), os.environ.get(TOKEN) or None)
+        return cls(url.rstrip("/"), _token())
 
-    def get(self, path: str, **query: str | int) -> Json:
-        """The JSON of a path."""
+    def get(self, path: str, **query: str | int | list[str]) -> Json:
+        """The JSON of a path; each text of a list is a parameter of its own."""
         return self._json("GET", path, query=query)
 
-    def items(self, path: str, **query: str | int) -> Iterator[Json]:
+    def items(self, path: str, **query: str | int | list[str]) -> Iterator[Json]:
         """Every item of a list, page by page."""
         while True:
             found = self.get(path, **query)
@@ -104,7 +107,7 @@ class RemoteServer:
         self,
         method: str,
         path: str,
-        query: Mapping[str, str | int] | None = None,
+        query: Mapping[str, str | int | list[str]] | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[HTTPResponse]:
@@ -115,7 +118,7 @@ class RemoteServer:
             UnreachableError: there is no server, or it is busy or has no database.
         """
         request = Request(
-            f"{self.url}{path}" + (f"?{urlencode(query)}" if query else ""),
+            f"{self.url}{path}" + (f"?{urlencode(query, doseq=True)}" if query else ""),
             method=method,
             data=None if body is None else json.dumps(body, default=str).encode(),
             headers={"Content-Type": "application/json", **(headers or {})},
@@ -132,6 +135,23 @@ class RemoteServer:
             raise UnreachableError(f"the server {self.url} cannot be reached: {reason}") from None
 
 
+def _token() -> str | None:
+    """The token of the environment, or of the file that it names.
+
+    Raises:
+        InputError: there are both, the file cannot be read, or what was given is no token.
+    """
+    given, written = os.environ.get(TOKEN), read_secret(TOKEN_FILE)
+    if given and written:
+        raise InputError(f"both ${TOKEN} and ${TOKEN_FILE} are set: unset one of them")
+    token = given or written
+    # A header that cannot be sent would be shown, token and all, by the error of whoever sends it.
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        name = TOKEN if given else TOKEN_FILE
+        raise InputError(f"${name} gives no token: expected what 'autoprune token create' printed")
+    return token or None
+
+
 class UnreachableError(AutopruneError):
     """No server, or one that is busy or without its database."""
 
@@ -143,7 +163,9 @@ def _refusal(url: str, status: int, body: IO[bytes]) -> AutopruneError:
     except (ValueError, KeyError, TypeError, AttributeError):
         return InputError(f"{url} answers {status}: is it the address of 'autoprune serve'?")
     if kind == "unauthorized":
-        return InputError(f"{url} needs a valid token: set ${TOKEN} to one")
+        return InputError(
+            f"{url} needs a valid token: set ${TOKEN} to one, or ${TOKEN_FILE} to its file"
+        )
     if kind == "budget-infeasible":
         return BudgetInfeasibleError(detail)
     if kind in ("server-busy", "database-unavailable"):

@@ -182,13 +182,13 @@ def search(
     """Find the channels to keep in every layer under a budget; without options, on the digits."""
     given = {key: value for key, value in locals().items() if value is not None}
     values = load_values(given.pop("job_file", None), _overrides(given))
-    if server is not None:
-        _submit_to(server, values, as_json)
-        return
     if values.get("from_job") is not None and "trials" not in values:
         if queue:
             raise InputError("--from without --trials answers at once: leave --queue out")
-        answer(values, as_json)
+        answer(values, server, as_json)
+        return
+    if server is not None:
+        _submit_to(server, values, as_json)
         return
     spec = _spec(values, job_file)
     try:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from autoprune import composition
-from autoprune.cli.front import found_front, print_front
-from autoprune.cli.options import DEFAULT_DB, AsJson, Db, Job
+from autoprune.cli.front import fetch_front, found_front, print_front
+from autoprune.cli.options import DEFAULT_DB, AsJson, Db, Job, check_writable
 from autoprune.cli.output import print_job, print_json, print_savings, say
 from autoprune.cli.remote import RemoteServer, Server
 from autoprune.errors import InputError
-from autoprune.jobs.front import front_rows
+from autoprune.export.front import Front, front_rows
+from autoprune.jobs.front import read_front
 from autoprune.jobs.summary import savings_of, summarise_job
 from autoprune.trials.records import Json
+
+Read = tuple[Json, list[Json] | None, Callable[[], Front]]
+"""What is shown of a job, what each group saves, and the way to its front."""
 
 
 def show(
@@ -37,13 +43,10 @@ def show(
     """State, digest, the network before and after, and every layer of the best schedule."""
     if plot is not None and not front:
         raise InputError("--plot draws the front: give --front as well")
-    if server is not None:
-        _show_remote(server, job, why, front, as_json)
-        return
-    store = composition.records_of(db)
-    shown = summarise_job(store, job)
-    savings = savings_of(store.job(job)) if why else None
-    found = found_front(store, job, plot) if front else None
+    if plot is not None:
+        check_writable(plot)
+    shown, savings, read = _read(job, db) if server is None else _ask(job, server)
+    found = found_front(read(), plot) if front else None
     if as_json:
         more: Json = {"why": savings} if why else {}
         print_json({**shown, **more, **({"front": front_rows(found)} if found else {})})
@@ -55,16 +58,16 @@ def show(
         print_front(found)
 
 
-def _show_remote(url: str, job: str, why: bool, front: bool, as_json: bool) -> None:
-    if front:
-        raise InputError("the front is drawn from a database: read /v1/jobs/JOB/front instead")
-    shown = RemoteServer.at(url).get(f"/v1/jobs/{job}")
-    if as_json:
-        print_json(shown)
-        return
-    print_job(shown)
-    if why:
-        _print_why(shown, shown["savings"])
+def _read(job: str, db: str) -> Read:
+    store = composition.records_of(db)
+    shown = summarise_job(store, job)
+    return shown, savings_of(store.job(job)), lambda: read_front(store, job)
+
+
+def _ask(job: str, url: str) -> Read:
+    server = RemoteServer.at(url)
+    shown = server.get(f"/v1/jobs/{quote(job)}")
+    return shown, shown["savings"], lambda: fetch_front(server, job)
 
 
 def _print_why(shown: Json, savings: list[Json] | None) -> None:

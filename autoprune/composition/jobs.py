@@ -48,7 +48,7 @@ def submit(
         may_measure: otherwise a job that needs a table that is not stored is refused.
     """
     admit(spec, subject.task if subject else None)
-    origin = Origin.open(spec.from_job, spec.db, spec.artifacts) if spec.from_job else None
+    origin = _origin(spec, stores) if spec.from_job else None
     subject = subject or load_subject(spec, progress, state=origin.weights() if origin else None)
     scored = check_subject(spec, subject, progress)
     tables = obtain_all(
@@ -92,6 +92,13 @@ def submit(
         },
     )
     return stores, job, plan
+
+
+def _origin(spec: JobSpec, stores: Stores | None) -> Origin:
+    job = str(spec.from_job)
+    if stores is not None:
+        return Origin(stores, stores.trials.job(job))
+    return Origin.open(job, spec.db, spec.artifacts)
 
 
 def reopen(

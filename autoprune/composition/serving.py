@@ -13,6 +13,7 @@ from autoprune.api.event_hub import EventHub
 from autoprune.api.service import Service, Submit
 from autoprune.api.submissions import Submissions
 from autoprune.composition.jobs import leave_to_workers, submit
+from autoprune.composition.origin import Origin, inherit
 from autoprune.composition.stores import Stores
 from autoprune.dashboard.files import read_files
 from autoprune.dashboard.routes import page_router
@@ -78,6 +79,7 @@ def build_server(options: ServerOptions) -> FastAPI:
             tokens=tokens,
             catalog=catalog,
             submit=_submitter(options.db, str(folder.absolute()), stores),
+            answer=lambda job, budget: Origin(stores, trials.job(job)).answer(budget, silent),
             requeue=lambda job: leave_to_workers(stores, trials.job(job), {}),
             submissions=Submissions(WAITING),
             events=EventHub(trials),
@@ -133,7 +135,9 @@ def _check_tokens(readiness: Readiness, tokens: TokenStore) -> None:
 def _submitter(db: str, artifacts: str, stores: Stores) -> Submit:
     def submit_job(values: Json, request: Request | None) -> str:
         named = _by_whole_hash(values, stores.tables)
-        spec = make_spec({**named, "db": db, "artifacts": artifacts})
+        given = {**named, "db": db, "artifacts": artifacts}
+        origin = named.get("from_job")
+        spec = inherit(stores.trials.job(origin), given) if origin else make_spec(given)
         check_stored(spec, stores.tables)
         _, job, _ = submit(
             spec, silent, for_workers=True, stores=stores, request=request, may_measure=False

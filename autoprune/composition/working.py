@@ -16,9 +16,10 @@ from autoprune.evaluation.environment import environment_fingerprint
 from autoprune.export.bundle import check_free
 from autoprune.jobs.context import Progress
 from autoprune.jobs.devices import named_hashes
+from autoprune.jobs.inheriting import stored_fields
 from autoprune.jobs.packaging import holds_bundle_of, package_job
 from autoprune.jobs.worker import Worker
-from autoprune.spec import JobSpec
+from autoprune.spec import JobSpec, unreadable_fields
 from autoprune.trials.engine import connect
 from autoprune.trials.records import JobRecord, Lease
 from latency_tables.runtimes import runs_here
@@ -109,15 +110,22 @@ def make_worker(
     left: set[str] = set()
 
     def suits(job: JobRecord) -> bool:
-        needs_no_device = job.how["spec"].get("unmeasured") or "chosen" in job.results
-        exact = options.accept_environment or is_exact_here(job)
-        if exact and (needs_no_device or is_of_this_device(_measured_table(job))):
-            return True
-        if job.id not in left:
+        other = wanted(job)
+        if other is not None and job.id not in left:
             left.add(job.id)
-            what = "whose device this is" if exact else f"of its environment ({job.environment})"
-            say(f"job {job.id} is left to a worker {what}")
-        return False
+            say(f"job {job.id} is left to a worker {other}")
+        return other is None
+
+    def wanted(job: JobRecord) -> str | None:
+        """The worker that this one is not; None where it is."""
+        if fields := unreadable_fields(stored_fields(job)):
+            return f"of a newer version: this one cannot read {', '.join(fields)} of its spec"
+        if not options.accept_environment and not is_exact_here(job):
+            return f"of its environment ({job.environment})"
+        needs_no_device = job.how["spec"].get("unmeasured") or "chosen" in job.results
+        if not needs_no_device and not is_of_this_device(_measured_table(job)):
+            return "whose device this is"
+        return None
 
     runner = JobRunner(options, show_progress, bundle_folder)
     return Worker(stores.trials, runner, suits, poll_s, say)

@@ -1,4 +1,4 @@
-"""The page's files, read once: its own, and plotly.js as the plotly package brings it."""
+"""The page's files, read once: its own, those that draw charts, and plotly.js of its package."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
+
+from autoprune.export.page_scripts import chart_scripts
 
 PLOTLY: Final = "plotly.js"
 _WRITES_STYLE = re.compile(r'if\(!document\.getElementById\("[0-9a-f]{64}"\)\)')
@@ -51,7 +53,10 @@ def read_files() -> Mapping[str, PageFile]:
         for path in sorted(_STATIC.iterdir())
         if path.suffix in _MEDIA_TYPES
     }
-    return {**found, PLOTLY: PageFile(_MEDIA_TYPES[".js"], _plotly_script().encode())}
+    scripts = {**chart_scripts(), PLOTLY: _plotly_script()}
+    return found | {
+        name: PageFile(_MEDIA_TYPES[".js"], source.encode()) for name, source in scripts.items()
+    }
 
 
 def _plotly_script() -> str:

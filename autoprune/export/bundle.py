@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import secrets
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,10 @@ from torch import nn
 
 from autoprune.errors import InputError, StorageError, VerificationError
 from autoprune.export import files
+from autoprune.export.history import History
 from autoprune.export.load import load
 from autoprune.export.onnx_files import check_numerics, read_graph, weight_channels
-from autoprune.export.report import TrialRow, render_report
+from autoprune.export.report import render_report
 from autoprune.export.schedule import Schedule
 from autoprune.export.shapes import Side, first_difference, missing_weights
 from autoprune.pruning.parts import part_of
@@ -69,7 +69,7 @@ def write_bundle(
     unpruned: nn.Module,
     example_input: torch.Tensor,
     schedule: Schedule,
-    trials: Sequence[TrialRow],
+    history: History,
     overwrite: bool = False,
 ) -> BundlePaths:
     """Write a bundle whole or not at all.
@@ -84,7 +84,7 @@ def write_bundle(
         example_input: [batch, ...], float, as what is measured of the networks takes it; its batch
             is the one measured.
         schedule: without the hashes of files, which are filled in here.
-        trials: for the report.
+        history: for the report.
         overwrite: whether a bundle in ``out`` may be replaced.
 
     Raises:
@@ -95,7 +95,7 @@ def write_bundle(
     out = Path(out).absolute()
     check_free(out, overwrite)
     contents = _contents(_still(pruned), _still(unpruned), example_input.cpu(), schedule)
-    contents[files.REPORT] = render_report(schedule, trials).encode()
+    contents[files.REPORT] = render_report(schedule, history).encode()
     partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.partial")
     try:
         partial.mkdir(parents=True)

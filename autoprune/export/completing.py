@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from autoprune.export import files
+from autoprune.export.history import history_of
 from autoprune.export.measured import Measurement
-from autoprune.export.report import render_report, rows_of
+from autoprune.export.report import render_report
 from autoprune.export.schedule import VERSION, Schedule
 
 
@@ -34,12 +35,12 @@ def complete(folder: Path, schedule: Schedule, measured: Measurement) -> str:
     update = {"version": VERSION, "latency": latency, "devices": devices}
     after = schedule.model_copy(update=update)
     report = (folder / files.REPORT).read_bytes()
-    rows = rows_of(report.decode())
-    if rows is not None:
-        report = render_report(after, rows).encode()
+    history = history_of(report.decode())
+    if history is not None:
+        report = render_report(after, history).encode()
     files.replace_report(folder, after, report)
     said = f"the bundle says measured now, on {measured.measured_on}"
-    if rows is None:
+    if history is None:
         said += f"; {files.REPORT} still says predicted: only 'autoprune export' can write it again"
     return said
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import secrets
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autoprune.errors import InputError, StorageError
+from autoprune.export.archive import zip_of
 from autoprune.export.comparing import ROUNDS, SECONDS
 from autoprune.export.files import UNPRUNED_ONNX, sync_folder, write_durably
 from autoprune.export.schedule import Schedule
@@ -66,14 +65,9 @@ def write_kit(
         RUNNER: Path(__file__).with_name("kit_runner.py").read_bytes(),
         **{network.file: network.onnx for network in networks},
     }
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in contents.items():
-            # A fixed date: the same job gives the same bytes.
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        write_durably(partial, packed.getvalue())
+        write_durably(partial, zip_of(contents))
         partial.replace(path)
         sync_folder(path.absolute().parent)
     except OSError as error:

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from autoprune.export.figure_entries import TaskFigure
-from autoprune.export.figures import (
-    Figure,
-    TrialRow,
-    keep_ratios,
-    score_over_latency,
-    score_over_trials,
-)
+from autoprune.export.history import History
+from autoprune.export.page_scripts import inlined_scripts, plotly_script
 from autoprune.export.schedule import AccuracyOfSplit, Schedule
-
-__all__ = [
-    "Chart",
-    "TrialRow",
-    "page_environment",
-    "plotly_script",
-    "render_report",
-    "rows_of",
-]
-_ROWS: Final = '<script type="application/json" id="trials">'
 
 
 @dataclass(frozen=True)
@@ -43,22 +25,12 @@ class Tile:
     worse: bool = False
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A chart and what is said about it."""
-
-    id: str
-    title: str
-    note: str
-    figure: Figure
-
-
-def render_report(schedule: Schedule, trials: Sequence[TrialRow]) -> str:
+def render_report(schedule: Schedule, history: History) -> str:
     """The page as HTML; it holds its own styles, data and plotly.js, and loads nothing.
 
     Args:
         schedule: what was found.
-        trials: in the order they were asked; rows without a score count as failed.
+        history: how; the page holds it, so that it can be rendered again.
     """
     title, told = _told(schedule)
     page: str = (
@@ -69,23 +41,17 @@ def render_report(schedule: Schedule, trials: Sequence[TrialRow]) -> str:
             tiles=_tiles(schedule),
             told_title=title,
             told=told,
-            charts=_charts(schedule, trials),
-            rows=[asdict(row) for row in trials],
-            failed=sum(row.score is None for row in trials),
+            drawn=_drawn(schedule, history),
+            history=history.to_json(),
+            has_scores=any(row.score is not None for row in history.trials),
+            failed=sum(row.score is None for row in history.trials),
             facts=_facts(schedule),
             hashes=_hashes(schedule),
             plotly=plotly_script(),
+            scripts=inlined_scripts(),
         )
     )
     return page
-
-
-def rows_of(report: str) -> list[TrialRow] | None:
-    """The trials a report was rendered from; None where it does not hold them, as in version 1."""
-    _, found, rest = report.partition(_ROWS)
-    if not found:
-        return None
-    return [TrialRow(**row) for row in json.loads(rest.partition("</script>")[0])]
 
 
 @cache
@@ -99,16 +65,8 @@ def page_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(percent=_percent, ms=_ms)
+    environment.policies["json.dumps_kwargs"] = {}  # layers stay in network order
     return environment
-
-
-@cache
-def plotly_script() -> Markup:
-    """The source of plotly.js, for a page that loads nothing."""
-    # Plotly takes half a second to import, and nothing else here needs it.
-    from plotly.offline import get_plotlyjs
-
-    return Markup(get_plotlyjs())
 
 
 def _percent(value: float | None) -> str:
@@ -193,24 +151,20 @@ def _told(schedule: Schedule) -> tuple[str, list[tuple[str, str, str, str]]]:
     return "Accuracy" if schedule.figure is None else schedule.figure.name, rows
 
 
-def _charts(schedule: Schedule, trials: Sequence[TrialRow]) -> list[Chart]:
-    charts = [Chart("layers", "Keep ratio of each layer", "", keep_ratios(schedule))]
-    if any(row.score is not None for row in trials):
-        charts += [
-            Chart(
-                "search",
-                "The search",
-                "One point a trial; the line is the best candidate so far.",
-                score_over_trials(schedule, trials),
-            ),
-            Chart(
-                "tradeoff",
-                "Score against predicted latency",
-                "Latency as the table predicts it; the dashed line is the budget.",
-                score_over_latency(schedule, trials),
-            ),
-        ]
-    return charts
+def _drawn(schedule: Schedule, history: History) -> dict[str, Any]:
+    """What the page's script is given beside the history."""
+    return {
+        "about": {
+            "metric": schedule.metric.model_dump(mode="json"),
+            "baseScore": history.base_score,
+            "chosen": schedule.provenance.trial,
+        },
+        "front": {
+            **(history.front or {"front": [], "unpruned": None, "chosen": None}),
+            "limit_s": schedule.budget.latency_s,
+        },
+        "layers": {name: layer.model_dump(mode="json") for name, layer in schedule.layers.items()},
+    }
 
 
 def _facts(schedule: Schedule) -> list[tuple[str, Any]]:

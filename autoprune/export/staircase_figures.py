@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autoprune.export.figures import ACCENT, STRONG, WARN, Figure
-
+Figure = dict[str, Any]
+ACCENT, STRONG, WARN = "accent", "strong", "warn"
+"""Names of colours; the page knows them in light and dark."""
 MAX_CURVES = 16
 """More input widths than this make a map."""
 

@@ -6,8 +6,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoprune.export.report import Chart, page_environment, plotly_script
-from autoprune.export.staircase_figures import Curve, Point, beaten_everywhere, staircase
+from autoprune.export.page_scripts import inlined_scripts, plotly_script
+from autoprune.export.report import page_environment
+from autoprune.export.staircase_figures import (
+    Curve,
+    Figure,
+    Point,
+    beaten_everywhere,
+    staircase,
+)
 from autoprune.pruning.channels import Channels
 from autoprune.pruning.network import Network, reachable
 from autoprune.pruning.space import SearchSpace
@@ -16,6 +23,16 @@ from autoprune.pruning.terms import Term
 from latency_tables.families import Family, families, operator_name
 from latency_tables.operators import Operator
 from latency_tables.table import Table
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart and what is said about it."""
+
+    id: str
+    title: str
+    note: str
+    figure: Figure
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,7 @@ def render_staircases(table: Table, plotted: PlottedNetwork | None = None) -> st
             charts=charts,
             groups=[] if plotted is None else _groups(plotted),
             plotly=plotly_script(),
+            scripts=inlined_scripts(),
         )
     )
     return page

@@ -9,44 +9,62 @@ parts are fronts of their own: no trial of one beats a trial of the other.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autoprune.budget import latency_key
 from autoprune.evaluation.contract import Metric
-from autoprune.export.front_figures import Front, FrontPoint, Landmark
+from autoprune.export.front import Front, FrontPoint, Landmark
 from autoprune.export.schedule import MetricReference
-from autoprune.trials.records import JobRecord, Json, TrialRecord
+from autoprune.jobs.summary import trial_rows
+from autoprune.trials.records import JobRecord, Json
 from autoprune.trials.store import TrialStore
 
 
 def read_front(store: TrialStore, job_id: str) -> Front:
     """The front of a job in any state, over the trials told so far; empty before the first."""
     job = store.job(job_id)
-    points = _points(job, store.trials(job.id))
+    base = job.base
+    unpruned = Landmark(
+        "unpruned network, measured", base["measured_latency_s"], base["score"], base["accuracy"]
+    )
+    points = _points(trial_rows(store, job.id), unpruned)
     return Front(
         job=job.id,
         state=job.state,
         budget=tuple(job.how["budget"]),
-        limit_s=job.what["limits"].get(latency_key(job.base.get("primary", ""))),
+        limit_s=job.what["limits"].get(latency_key(base.get("primary", ""))),
         metric=MetricReference(**job.what["metric"]),
         trials=job.what["trials"],
-        points=tuple(points),
+        points=points,
         best=tuple(front_of(points, Metric(**job.what["metric"]))),
-        unpruned=Landmark(
-            "unpruned network, measured",
-            job.base["measured_latency_s"],
-            job.base["score"],
-            job.base["accuracy"],
-        ),
+        unpruned=unpruned,
         chosen=_chosen(store, job),
     )
 
 
-def front_rows(front: Front) -> list[Json]:
-    """The list that `autoprune show JOB --front --json` prints, fastest first."""
-    return [asdict(point) for point in front.best]
+def front_told(document: Json, rows: Iterable[Json]) -> Front:
+    """The front of a job of a server, as :func:`read_front` reads that of a database.
+
+    Args:
+        document: of :func:`autoprune.export.front.front_document`.
+        rows: all trials of the job, as :func:`autoprune.jobs.summary.trial_rows` gives them.
+    """
+    unpruned, metric = _landmark(document["unpruned"]), document["metric"]
+    # Read after the document, so that there may be more of them: the front is theirs.
+    points = _points(rows, unpruned)
+    return Front(
+        job=document["job"],
+        state=document["state"],
+        budget=tuple(document["budget"]),
+        limit_s=document["limit_s"],
+        metric=MetricReference(**metric),
+        trials=document["trials_planned"],
+        points=points,
+        best=tuple(front_of(points, Metric(**metric))),
+        unpruned=unpruned,
+        chosen=None if document["chosen"] is None else _landmark(document["chosen"]),
+    )
 
 
 def front_of(points: Sequence[FrontPoint], metric: Metric) -> list[FrontPoint]:
@@ -83,25 +101,27 @@ def _unbeaten(points: Sequence[FrontPoint], metric: Metric) -> list[FrontPoint]:
     return [points[place] for place in unbeaten(costs)]
 
 
-def _points(job: JobRecord, trials: Sequence[TrialRecord]) -> list[FrontPoint]:
+def _points(rows: Iterable[Json], unpruned: Landmark) -> tuple[FrontPoint, ...]:
     """Every trial that was told with a score; probes are none."""
-    names = [group["name"] for group in job.what["groups"]]
-    return [
+    return tuple(
         FrontPoint(
-            trial=trial.index,
-            purpose=trial.purpose,
-            widths=dict(zip(names, trial.widths, strict=True)),
-            predicted_latency_s=trial.predicted["latency_s"],
-            latency_fraction=trial.predicted["latency_s"] / job.base["measured_latency_s"],
-            macs=trial.predicted.get("macs"),
-            score=trial.result.score,
-            accuracy=trial.result.accuracy,
-            start_from=trial.start_from,
+            trial=row["index"],
+            purpose=row["purpose"],
+            widths=row["widths"],
+            predicted_latency_s=row["predicted_latency_s"],
+            latency_fraction=row["predicted_latency_s"] / unpruned.latency_s,
+            macs=row["macs"],
+            score=row["score"],
+            accuracy=row["accuracy"],
+            start_from=row["start_from"],
         )
-        for trial in trials
-        if trial.state == "told" and trial.purpose != "probe"
-        if trial.result is not None and trial.result.score is not None
-    ]
+        for row in rows
+        if row["state"] == "told" and row["purpose"] != "probe" and row["score"] is not None
+    )
+
+
+def _landmark(said: Json) -> Landmark:
+    return Landmark(said["says"], said["latency_s"], said["score"], said["accuracy"])
 
 
 def _chosen(store: TrialStore, job: JobRecord) -> Landmark | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from autoprune.evaluation.rebuild import rebuild
 from autoprune.export.archive import archive_of
 from autoprune.export.bundle import is_bundle, write_bundle
 from autoprune.export.figure_entries import FigureOfSplit, TaskFigure
-from autoprune.export.figures import TrialRow
 from autoprune.export.files import read_schedule
+from autoprune.export.front import front_document
+from autoprune.export.history import History, TrialRow
 from autoprune.export.latency_entries import Finalist, Latency, Learned
 from autoprune.export.schedule import (
     Accuracy,
@@ -33,11 +35,12 @@ from autoprune.export.schedule import (
     Ranking,
     Schedule,
 )
+from autoprune.jobs.front import read_front
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.race import ranked
 from autoprune.jobs.ranking import rank_agreement
 from autoprune.jobs.repeating import command_of, unsaid_fields
-from autoprune.jobs.summary import devices_of, layers_of, summarise_job, trial_rows
+from autoprune.jobs.summary import devices_of, layers_of, savings_of, summarise_job, trial_rows
 from autoprune.spec import IN_MEMORY
 from autoprune.trials.records import FinalistRecord, JobRecord, Json
 from autoprune.trials.store import TrialStore
@@ -99,7 +102,7 @@ def _write(store: TrialStore, job_id: str, plan: Plan, out: Path, *, overwrite: 
         unpruned=plan.subject.model,
         example_input=plan.subject.example_input,
         schedule=schedule,
-        trials=_report_rows(store, job.id),
+        history=_history(store, job),
         overwrite=overwrite,
     )
     return schedule
@@ -245,7 +248,15 @@ def _provenance(
     )
 
 
-def _report_rows(store: TrialStore, job_id: str) -> list[TrialRow]:
-    wanted = ("index", "purpose", "score", "accuracy", "predicted_latency_s")
-    trials = [row for row in trial_rows(store, job_id) if row["purpose"] != "probe"]
-    return [TrialRow(**{key: row[key] for key in wanted}) for row in trials]
+def _history(store: TrialStore, job: JobRecord) -> History:
+    wanted = [field.name for field in fields(TrialRow)]
+    trials = [row for row in trial_rows(store, job.id) if row["purpose"] != "probe"]
+    front, savings = front_document(read_front(store, job.id)), savings_of(job) or [{}]
+    return History(
+        trials=[TrialRow(**{name: row[name] for name in wanted}) for row in trials],
+        base_score=job.base["score"],
+        # Without the job's state, which is another one when a worker packages.
+        front={name: front[name] for name in ("front", "unpruned", "chosen")},
+        shares_before=job.base.get("layer_shares"),
+        shares_after=savings[0].get("layer_shares"),
+    )

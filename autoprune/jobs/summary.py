@@ -74,6 +74,8 @@ def trial_rows(
             "predicted_latency_s": trial.predicted.get("latency_s"),
             "seconds": trial.result.seconds if trial.result else None,
             "error": trial.result.error if trial.result else None,
+            "macs": trial.predicted.get("macs"),
+            "start_from": trial.start_from,
         }
         for trial in store.trials(job.id, start, limit)
     ]

@@ -11,12 +11,16 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from autoprune.errors import DatabaseError
+from autoprune.secret_files import read_secret
 from autoprune.trials.column_types import json_text
 from autoprune.trials.database import WRITES, shown, translated
 from autoprune.trials.migration import prepare
 
 BUSY_S = 60.0
 """How long a writer waits for its turn."""
+
+PASSWORD_FILE = "AUTOPRUNE_DB_PASSWORD_FILE"
+"""Names a file with PostgreSQL's password, for addresses that hold none."""
 
 _CONNECT_S = 10
 
@@ -52,6 +56,7 @@ def unconnected_engine(url: str, *, create: bool = True) -> Engine:
 
     Raises:
         DatabaseError: the address cannot be read, or there is no such file.
+        InputError: the file of PostgreSQL's password cannot be read.
     """
     parsed = _parse(url)
     in_a_file = parsed.get_backend_name() == "sqlite"
@@ -94,12 +99,17 @@ def _parse(url: str) -> URL:
 
 
 def _postgres(url: URL) -> Engine:
+    # Beside the address and not in it: messages show the address.
+    password = None if url.password else read_secret(PASSWORD_FILE)
     try:
         return create_engine(
             url,
             json_serializer=json_text,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": _CONNECT_S},
+            connect_args={
+                "connect_timeout": _CONNECT_S,
+                **({} if password is None else {"password": password}),
+            },
         )
     except ImportError as error:
         raise DatabaseError(

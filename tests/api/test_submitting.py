@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_server import Server, expect_problem
+from running_server import Server, expect_problem, serving
 from served_world import JOB, World
 from tiny_program import run_program
 
@@ -217,6 +217,19 @@ def test_the_names_that_may_be_used_are_listed(server: Server) -> None:
     assert data == {"digits": True, "tiny": False}
 
 
+def test_a_name_is_built_in_by_where_it_comes_from(tmp_path: Path) -> None:
+    """An operator's name may begin like a built-in one."""
+    (tmp_path / "catalog.yaml").write_text(
+        "models: {'autoprune:mine': {model: 'autoprune:vgg16_bn'}}\n"
+        "data: {digits-of-ours: 'imagefolder:/srv/digits'}\n"
+    )
+    with serving(tmp_path, "--db", "jobs.db", "--catalog", "catalog.yaml") as own:
+        models = {entry["name"]: entry["built_in"] for entry in own.read("/v1/models")["items"]}
+        data = {entry["name"]: entry["built_in"] for entry in own.read("/v1/data")["items"]}
+    assert (models["autoprune:mine"], models["autoprune:vgg16_bn"]) == (False, True)
+    assert data == {"digits": True, "digits-of-ours": False}
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -225,6 +238,7 @@ def test_the_names_that_may_be_used_are_listed(server: Server) -> None:
         ("models: {digits: {model: 'autoprune:vgg16_bn'}}", "built-in names digits"),
         ("models: {x: {model: 'no_such_module:f'}}", "no_such_module"),
         ("modles: {}", "modles"),
+        ("built_in_models: [mine]", "built_in_models"),
         ("- a list", "must hold fields"),
     ],
 )

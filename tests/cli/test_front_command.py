@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,8 @@ def test_the_front_is_drawn_on_a_page(finished: FinishedJob, tmp_path: Path) -> 
     text = page.read_text()
     assert text.count('id="chart-front"') == 1
     assert finished.job in text
-    for name in ("front", "unpruned", "chosen, scored longer"):
-        assert f'"name": "{name}"' in text
+    drawn = text.partition('id="drawn">')[2].partition("</script>")[0]
+    assert json.loads(drawn)["front"]["front"] == said.json["front"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from probing_searcher import ProbingSearcher
 from tiny_program import FinishedJob, expect_done, run_program
 
 from autoprune.composition import records_of
-from autoprune.export.report import rows_of
+from autoprune.export.history import history_of
 from searchers import registry
 
 PROBES = 6
@@ -63,9 +63,9 @@ def test_the_bundle_tells_of_trials_only_and_repeats_the_probes(probed: Finished
     schedule = json.loads((probed.bundle / "schedule.json").read_text())
     assert schedule["provenance"]["trials"] == 4
     assert "--set probe_images=40" in schedule["provenance"]["command"]
-    rows = rows_of((probed.bundle / "report.html").read_text())
-    assert rows is not None
-    assert [row.purpose for row in rows] == ["candidate"] * 4
+    history = history_of((probed.bundle / "report.html").read_text())
+    assert history is not None
+    assert [row.purpose for row in history.trials] == ["candidate"] * 4
 
 
 def test_a_resumed_search_goes_on_counting_trials_alone(

@@ -96,6 +96,34 @@ def test_a_worker_of_another_environment_leaves_the_job_to_others(
     assert (shown["state"], shown["timing_dependent"]) == ("finished", True)
 
 
+def test_a_worker_leaves_a_job_of_a_newer_version_to_workers_that_know_it(
+    tmp_path: Path, tiny: Tiny
+) -> None:
+    """It says so once, however often it looks, and runs what it can read."""
+    short = (*tiny, "--budget", "65%", "--finetune-epochs", "0")
+    newer, known = queue(tmp_path, *short, "--priority", "9"), queue(tmp_path, *short)
+    with sqlite3.connect(tmp_path / "jobs.db") as connection:
+        fields = "'$.spec.folds', 3, '$.spec.fidelity.warmup', 2"
+        connection.execute(f"UPDATE jobs SET how = json_set(how, {fields}) WHERE id = ?", (newer,))
+    worker = start(tmp_path, "worker", "--db", "jobs.db", "--poll", "0.05")
+    while state_of(tmp_path, known) != "finished":
+        assert worker.poll() is None
+    worker.send_signal(signal.SIGTERM)
+    _, err = worker.communicate(timeout=30)
+    says = f"job {newer} is left to a worker of a newer version: this one cannot read"
+    assert err.count(f"{says} fidelity.warmup, folds of its spec") == err.count(newer) == 1, err
+    assert state_of(tmp_path, newer) == "queued"
+    (events,) = sqlite3.connect(tmp_path / "jobs.db").execute(
+        "SELECT count(*) FROM events WHERE job_id = ?", (newer,)
+    )
+    assert events == (0,), "nothing was written to it"
+    with sqlite3.connect(tmp_path / "jobs.db") as connection:
+        fields = "'$.spec.folds', '$.spec.fidelity.warmup'"
+        connection.execute(f"UPDATE jobs SET how = json_remove(how, {fields})")
+    drain(tmp_path)
+    assert state_of(tmp_path, newer) == "finished"
+
+
 def test_a_running_job_is_paused_and_put_back_to_the_digest_of_a_search(
     tmp_path: Path, tiny: Tiny
 ) -> None:

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 import torch
+from chromium import chromium
+from drawing import Open, opened
 from export_case import Case, make_case
+from playwright.sync_api import Browser
 
 from autoprune.export.bundle import write_bundle
-from autoprune.export.report import TrialRow
+from autoprune.export.history import History, TrialRow
 
 
 @contextmanager
@@ -32,23 +35,48 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def draw(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Opens a page from its text, with options of the browser's context."""
+    contexts = []
+
+    def call(html: str, **context: Any) -> Any:
+        path = tmp_path / "page.html"
+        path.write_text(html, encoding="utf-8")
+        own, drawn = opened(browser, path, **context)
+        contexts.append(own)
+        return drawn
+
+    yield call
+    for own in contexts:
+        own.close()
+
+
+@pytest.fixture(scope="session")
 def case() -> Case:
     with one_thread():
         return make_case()
 
 
 @pytest.fixture(scope="session")
-def rows() -> list[TrialRow]:
-    return [
-        TrialRow(0, "candidate", 0.52, 0.81, 0.00050),
-        TrialRow(1, "step", 0.40, 0.85, 0.00070),
-        TrialRow(2, "candidate", 0.31, 0.90, 0.00048),
-        TrialRow(3, "candidate", None, None, 0.00049),
-    ]
+def history() -> History:
+    return History(
+        [
+            TrialRow(0, "candidate", 0.52, 0.81, 0.00050),
+            TrialRow(1, "step", 0.40, 0.85, 0.00070),
+            TrialRow(2, "candidate", 0.31, 0.90, 0.00048),
+            TrialRow(3, "candidate", None, None, 0.00049),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")
-def written(case: Case, rows: list[TrialRow], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(case: Case, history: History, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that no test may change."""
     out = tmp_path_factory.mktemp("written") / "bundle"
     with one_thread():
@@ -58,7 +86,7 @@ def written(case: Case, rows: list[TrialRow], tmp_path_factory: pytest.TempPathF
             unpruned=case.unpruned,
             example_input=case.example_input,
             schedule=case.schedule(),
-            trials=rows,
+            history=history,
         )
     return out
 
@@ -70,7 +98,7 @@ def bundle(written: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def write(case: Case, rows: list[TrialRow]) -> Callable[..., Path]:
+def write(case: Case, history: History) -> Callable[..., Path]:
     """Write a bundle of the case, with some arguments replaced."""
 
     def call(out: Path, **changes: Any) -> Path:
@@ -79,7 +107,7 @@ def write(case: Case, rows: list[TrialRow]) -> Callable[..., Path]:
             "unpruned": case.unpruned,
             "example_input": case.example_input,
             "schedule": case.schedule(),
-            "trials": rows,
+            "history": history,
             **changes,
         }
         return write_bundle(out, **arguments).folder

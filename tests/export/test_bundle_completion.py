@@ -168,7 +168,7 @@ def test_a_full_disk_leaves_it_as_it_was(predicted: Make, monkeypatch: pytest.Mo
 def test_a_bundle_of_version_1_is_verified_and_completed(predicted: Make) -> None:
     folder = predicted()
     report = (folder / files.REPORT).read_text()
-    start, _, rest = report.partition('<script type="application/json" id="trials">')
+    start, _, rest = report.partition('<script type="application/json" id="history">')
     (folder / files.REPORT).write_text(start + rest.partition("</script>")[2])
     content = json.loads((folder / files.SCHEDULE).read_text())
     for field in ("finalists", "learned"):

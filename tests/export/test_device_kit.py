@@ -123,6 +123,8 @@ def test_the_same_job_gives_the_same_kit(kit: Path, written: Path, tmp_path: Pat
     for name in ("one.zip", "two.zip"):
         write_kit(tmp_path / name, read_schedule(written), [network], (1, 3, 32, 32))
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_DEFLATED}
     with pytest.raises(InputError, match="is there already"):
         write_kit(tmp_path / "one.zip", read_schedule(written), [network], (1, 3, 32, 32))
 

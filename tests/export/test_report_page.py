@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from html.parser import HTMLParser
-from typing import Any
 
-import plotly.graph_objects as go
 import pytest
 from export_case import Case
 
-from autoprune.export.figures import keep_ratios, score_over_latency, score_over_trials
-from autoprune.export.report import TrialRow, render_report
-from autoprune.export.schedule import Schedule
-
-_COLOURS = {
-    "accent": "#111111",
-    "strong": "#222222",
-    "muted": "#333333",
-    "warn": "#444444",
-    "none": "rgba(0,0,0,0)",
-}
+from autoprune.export.history import History
+from autoprune.export.report import render_report
 
 
 class _Page(HTMLParser):
@@ -51,13 +39,9 @@ def _parse(html: str) -> _Page:
     return page
 
 
-def _trace(figure: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(trace for trace in figure["data"] if trace["name"] == name)
-
-
 @pytest.fixture(scope="module")
-def html(case: Case, rows: list[TrialRow]) -> str:
-    return render_report(case.schedule(), rows)
+def html(case: Case, history: History) -> str:
+    return render_report(case.schedule(), history)
 
 
 def test_it_loads_nothing(html: str) -> None:
@@ -87,74 +71,41 @@ def test_it_gives_the_command_and_the_hashes(html: str) -> None:
     assert "Failed trials, not shown: 1." in text
 
 
-def test_a_prediction_says_that_it_is_one(case: Case, rows: list[TrialRow]) -> None:
+def test_a_prediction_says_that_it_is_one(case: Case, history: History) -> None:
     latency = {"base_s": 0.001, "predicted_s": 0.00048, "status": "predicted"}
-    text = _parse(render_report(case.schedule(latency=latency), rows)).text
+    text = _parse(render_report(case.schedule(latency=latency), history)).text
     assert "predicted, not measured" in text
     assert "Latency, predicted" in text
 
 
-def test_it_says_how_well_the_cheap_scores_rank(case: Case, rows: list[TrialRow]) -> None:
+def test_it_says_how_well_the_cheap_scores_rank(case: Case, history: History) -> None:
     def text(spearman: float | None) -> str:
         ranking = {"schedules": 8, "spearman": spearman}
-        return _parse(render_report(case.schedule(ranking=ranking), rows)).text
+        return _parse(render_report(case.schedule(ranking=ranking), history)).text
 
     assert "rank correlation 0.83 over 8 schedules" in text(0.831)
     assert "rank correlation not known from 8 schedules" in text(None)
 
 
-def test_text_of_the_user_cannot_become_markup(case: Case, rows: list[TrialRow]) -> None:
+def test_text_of_the_user_cannot_become_markup(case: Case, history: History) -> None:
     hostile = "</script><img src=x onerror=alert(1)>"
     layers = {hostile: case.fields["layers"]["conv1"]}
     schedule = case.schedule(
         layers=layers, provenance={**case.fields["provenance"], "command": hostile}
     )
-    page = _parse(render_report(schedule, rows))
+    page = _parse(render_report(schedule, history))
     assert "img" not in [tag for tag, _ in page.tags]
     assert hostile in page.text
 
 
 def test_a_job_without_scores_still_has_a_report(case: Case) -> None:
-    page = _parse(render_report(case.schedule(), []))
+    page = _parse(render_report(case.schedule(), History([])))
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
-    assert ids == ["chart-layers", "trials"]
+    assert ids == ["chart-layers", "history", "drawn"]
 
 
 def test_without_a_test_split_the_validation_accuracy_is_shown(case: Case) -> None:
     accuracy = {**case.fields["accuracy"], "test": None}
-    text = _parse(render_report(case.schedule(accuracy=accuracy), [])).text
+    text = _parse(render_report(case.schedule(accuracy=accuracy), History([]))).text
     assert "Validation accuracy" in text
     assert "Test accuracy" not in text
-
-
-@pytest.mark.parametrize("make", [score_over_trials, score_over_latency])
-def test_plotly_accepts_the_figures(case: Case, rows: list[TrialRow], make: Any) -> None:
-    for figure in (make(case.schedule(), rows), keep_ratios(case.schedule())):
-        text = json.dumps(figure)
-        for name, colour in _COLOURS.items():
-            text = text.replace(f'"color": "{name}"', f'"color": "{colour}"')
-        go.Figure(json.loads(text))
-
-
-def test_best_so_far_follows_the_candidates_alone(case: Case, rows: list[TrialRow]) -> None:
-    best = _trace(score_over_trials(case.schedule(), rows), "best so far")
-    assert (best["x"], best["y"]) == ([0, 2], [0.52, 0.31])
-
-
-def test_best_so_far_follows_the_metrics_direction(case: Case, rows: list[TrialRow]) -> None:
-    upwards = case.schedule(metric={"name": "accuracy", "direction": "maximize"})
-    best = _trace(score_over_trials(upwards, rows), "best so far")
-    assert best["y"] == [0.52, 0.52]
-
-
-def test_the_budget_is_a_line_where_it_bounds_latency(case: Case, rows: list[TrialRow]) -> None:
-    def shapes(schedule: Schedule) -> list[dict[str, Any]]:
-        return score_over_latency(schedule, rows)["layout"].get("shapes", [])
-
-    assert [shape["x0"] for shape in shapes(case.schedule())] == [pytest.approx(0.9)]
-    assert shapes(case.schedule(budget={"given": ("macs=1M",), "macs": 1e6})) == []
-
-
-def test_the_chosen_trial_is_marked(case: Case, rows: list[TrialRow]) -> None:
-    chosen = _trace(score_over_latency(case.schedule(), rows), "chosen")
-    assert (chosen["x"], chosen["y"]) == ([pytest.approx(0.48)], [0.31])

@@ -12,9 +12,9 @@ from test_later_stages import FakeBench, FakeFinetuner, stages_of
 from test_trial_loop import Counting, fresh_job
 
 from autoprune.evaluation.contract import Metric
-from autoprune.export.front_figures import FrontPoint
+from autoprune.export.front import FrontPoint, front_rows
 from autoprune.jobs.executors.inline import InlineExecutor
-from autoprune.jobs.front import front_of, front_rows, read_front, unbeaten
+from autoprune.jobs.front import front_of, read_front, unbeaten
 from autoprune.trials.records import NewTrial, Purpose, TrialResult
 
 FAST = CheapRecipe(0.0)

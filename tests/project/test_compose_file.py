@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from compose import read_compose
 
+from autoprune.trials.engine import PASSWORD_FILE
+
 SERVICES = ("postgres", "worker", "api", "ray-head", "ray-worker")
 OURS = SERVICES[1:]
 SERVICE_KEYS = {
@@ -36,7 +38,7 @@ def instructions(root: Path) -> list[tuple[str, str]]:
 def test_the_services_are_there(compose: dict[str, Any]) -> None:
     assert tuple(compose["services"]) == SERVICES
     top = {key for key in compose if not key.startswith("x-")}
-    assert top == {"name", "services", "volumes"}
+    assert top == {"name", "services", "secrets", "volumes"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -72,7 +74,25 @@ def test_database_and_clients_agree(compose: dict[str, Any]) -> None:
         client = compose["services"][name]["environment"]
         user, database = server["POSTGRES_USER"], server["POSTGRES_DB"]
         assert client["AUTOPRUNE_DB"] == f"postgresql://{user}@postgres/{database}"
-        assert client["PGPASSWORD"] == server["POSTGRES_PASSWORD"]
+
+
+def test_server_and_clients_read_the_password_from_one_secret(
+    compose: dict[str, Any], root: Path
+) -> None:
+    """A file of the user's, which neither git nor the image takes, and no setting repeats."""
+    assert compose["secrets"] == {"db_password": {"file": "./db-password.txt"}}
+    holders = {name for name, each in compose["services"].items() if "secrets" in each}
+    assert holders == {"postgres", "worker", "api", "ray-head"}
+    for name in holders:
+        service = compose["services"][name]
+        assert service["secrets"] == ["db_password"]
+        variable = "POSTGRES_PASSWORD_FILE" if name == "postgres" else PASSWORD_FILE
+        assert service["environment"][variable] == "/run/secrets/db_password"
+    for service in compose["services"].values():
+        named = {key for key in service["environment"] if "PASSWORD" in key}
+        assert named <= {"POSTGRES_PASSWORD_FILE", PASSWORD_FILE}
+    ignored = subprocess.run(["git", "check-ignore", "db-password.txt"], cwd=root)
+    assert ignored.returncode == 0
 
 
 def test_artifacts_and_caches_lie_on_a_volume(compose: dict[str, Any]) -> None:

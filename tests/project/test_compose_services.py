@@ -17,11 +17,16 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import psycopg
 import pytest
 from compose import command_of, read_compose
+from sqlalchemy import make_url
+
+from autoprune.trials.engine import PASSWORD_FILE
 
 BIN = Path(sys.executable).parent
 ENTRYPOINT = ["autoprune"]
+PASSWORD = "as in the file"
 QUICK = ["--num-cpus=1", "--object-store-memory=80000000"]
 _FIRST_PORT = 21_000
 """Ray gives the ports below to its workers."""
@@ -37,11 +42,33 @@ def environment(service: dict[str, Any], **changed: str) -> dict[str, str]:
     return {**os.environ, **service["environment"], **changed}
 
 
+@pytest.fixture
+def guarded_url(postgres_url: str) -> Iterator[str]:
+    """The same place for a user who must say a password, which the address does not hold."""
+    user = f"guarded_{os.getpid()}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {user} LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
+        rules = Path(admin.execute("SHOW hba_file").fetchone()[0])
+        before = rules.read_text()
+        rules.write_text(f"local all {user} scram-sha-256\n{before}")
+        admin.execute("SELECT pg_reload_conf()")
+        url = make_url(postgres_url)._replace(username=user, password=None)
+        yield url.render_as_string()
+        rules.write_text(before)
+        admin.execute("SELECT pg_reload_conf()")
+        admin.execute(f"DROP OWNED BY {user} CASCADE")
+        admin.execute(f"DROP ROLE {user}")
+
+
 def stored_at(service: dict[str, Any], url: str, folder: Path) -> dict[str, str]:
-    """A service's environment with another database, and a folder for its volumes."""
+    """A service's environment with another database, and a folder for volumes and secret."""
+    secret = folder / "db-password.txt"
+    secret.write_text(f"{PASSWORD}\n")
+    assert service["environment"][PASSWORD_FILE] == f"/run/secrets/{service['secrets'][0]}"
     return environment(
         service,
         AUTOPRUNE_DB=url,
+        **{PASSWORD_FILE: str(secret)},
         AUTOPRUNE_ARTIFACTS=str(folder / "artifacts"),
         AUTOPRUNE_CACHE=str(folder / "cache"),
     )
@@ -58,11 +85,11 @@ def run(command: list[str], env: dict[str, str], timeout_s: float) -> subprocess
 
 
 def test_the_worker_service_runs_a_queued_job_on_postgresql(
-    services: dict[str, Any], postgres_url: str, tmp_path: Path, root: Path
+    services: dict[str, Any], guarded_url: str, tmp_path: Path, root: Path
 ) -> None:
     """Its tables are made by whoever comes first; SIGTERM, as Docker sends it, ends it well."""
     service = services["worker"]
-    env = stored_at(service, postgres_url, tmp_path)
+    env = stored_at(service, guarded_url, tmp_path)
     command = command_of(service, ENTRYPOINT)
     worker = subprocess.Popen(
         [str(BIN / command[0]), *command[1:]],
@@ -85,10 +112,10 @@ def test_the_worker_service_runs_a_queued_job_on_postgresql(
 
 
 def test_the_api_service_answers_on_postgresql_once_there_is_a_token(
-    services: dict[str, Any], postgres_url: str, tmp_path: Path
+    services: dict[str, Any], guarded_url: str, tmp_path: Path
 ) -> None:
     service, port = services["api"], str(free_port())
-    env = stored_at(service, postgres_url, tmp_path)
+    env = stored_at(service, guarded_url, tmp_path)
     command = [port if word == "8000" else word for word in command_of(service, ENTRYPOINT)]
     made = run([*ENTRYPOINT, "db", "upgrade"], env, 60)
     assert made.returncode == 0, made.stderr

@@ -70,6 +70,7 @@ def test_the_wheel_holds_every_package_and_every_file_read_at_run_time(wheel: Pa
         "autoprune/trials/migrations/script.py.mako",
         "autoprune/export/schedule.schema.json",
         "autoprune/export/templates/report.html.j2",
+        "autoprune/export/scripts/figures.js",
         "searchers/testing/conformance.py",
     } <= names
     assert any(name.startswith("autoprune/trials/migrations/versions/") for name in names)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
-from autoprune.errors import DatabaseError, StorageError
+from autoprune.errors import DatabaseError, InputError, StorageError
 from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.database import Database
 from autoprune.trials.engine import connect, default_artifacts
@@ -178,3 +179,38 @@ def test_a_server_that_drops_a_connection_is_reached_again(postgres_url: str) ->
             )
         )
     assert store.job(job).id == job
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "cannot be read"),
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"hidden\r\n", "cannot be printed"),
+        (b"hidden\nhidden", "cannot be printed"),
+        (b"hidden\xff", "no text in UTF-8"),
+    ],
+)
+def test_a_password_file_that_cannot_be_used_is_named_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, says: str
+) -> None:
+    path = tmp_path / "password"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv("AUTOPRUNE_DB_PASSWORD_FILE", str(path))
+    with pytest.raises(InputError, match=says) as refused:
+        connect("postgresql://someone@127.0.0.1:9/jobs")
+    assert str(path) in str(refused.value)
+    assert "hidden" not in str(refused.value)
+    connect(str(tmp_path / "jobs.db")).dispose()
+
+
+def test_a_password_from_a_file_is_in_no_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "password").write_text("hidden\n")
+    monkeypatch.setenv("AUTOPRUNE_DB_PASSWORD_FILE", str(tmp_path / "password"))
+    with pytest.raises(DatabaseError, match="//someone@127") as refused:
+        connect("postgresql://someone@127.0.0.1:9/jobs")
+    assert "hidden" not in "".join(traceback.format_exception(refused.value))

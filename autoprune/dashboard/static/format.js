@@ -1,9 +1,9 @@
 // Numbers and times as people read them.
 
-const known = show => (value, ...more) => value === null || value === undefined ? "–" : show(value, ...more);
-export const score = known(value => Number(value.toPrecision(4)).toString());
-export const percent = known((value, digits = 2) => `${(value * 100).toFixed(digits)}%`);
-export const ms = known(seconds => `${Number((seconds * 1e3).toPrecision(4))} ms`);
+import { known } from "./figures.js";
+
+// Those that charts show too.
+export { ms, percent, score } from "./figures.js";
 export const seconds = known(value => value < 10 ? `${value.toFixed(2)} s` : `${Math.round(value)} s`);
 
 const STEPS = [[60, "second"], [60, "minute"], [24, "hour"], [7, "day"], [Infinity, "week"]];

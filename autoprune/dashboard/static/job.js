@@ -40,8 +40,9 @@ export async function showJob(main, signal, id) {
     tiles.update(job);
     layers.update(job);
     trials.update(job, store);
-    progress.update(scoreOverTrials(job, all), `Scores of ${job.trials_told} trials`);
-    tradeoff.update(scoreOverLatency(job, all, front), `${front.front.length} trials on the front of score against latency`);
+    const about = { metric: job.metric, baseScore: job.base.score, chosen: job.savings ? job.best.trial : null };
+    progress.update(scoreOverTrials(about, all), `Scores of ${job.trials_told} trials`);
+    tradeoff.update(scoreOverLatency(about, all, front), `${front.front.length} trials on the front of score against latency`);
     whole.hidden = false;
     if (restarted) listen(job.last_event);
     return job;

@@ -1,7 +1,7 @@
 // Keep ratios of all layers, each beside its share of the latency.
 
 import { bar, h } from "./dom.js";
-import { percent } from "./format.js";
+import { LEAST_SHARE, percent, restOf, shareColumns } from "./figures.js";
 
 export function layersView() {
   const note = h("p", { class: "note" });
@@ -15,28 +15,25 @@ export function layersView() {
   function update(job) {
     const found = job.best?.layers ?? null;
     const shares = sharesOf(job);
-    const wanted = JSON.stringify([found, shares.after]);
+    const wanted = JSON.stringify([found, shares.columns]);
     if (wanted === shown) return;
     shown = wanted;
     place.hidden = found === null;
     note.textContent = found === null
       ? "Keep ratios come with the first scored candidate."
       : `Of ${job.savings ? "the chosen schedule" : `trial ${job.best.trial}, the best so far`}. ${shares.says}`;
-    const columns = ["Layer", "Channels", "Keep ratio", ...(shares.columns)];
+    const columns = ["Layer", "Channels", "Keep ratio", ...shares.columns.map(column => column.title)];
     head.replaceChildren(...columns.map(name => h("th", { scope: "col", class: name === "Channels" ? "channels" : null }, name)));
     body.replaceChildren(...Object.entries(found ?? {}).map(([name, layer]) => row(name, layer, shares)), ...others(found, shares));
   }
   return { element, update };
 }
 
-// Shares of latency: of the unpruned network, and once there is one, of the chosen schedule.
 function sharesOf(job) {
-  const before = job.layer_shares ?? null;
-  const after = job.savings?.[0]?.layer_shares ?? null;
-  const columns = [...(before ? ["Latency, unpruned"] : []), ...(after ? ["Latency, pruned"] : [])];
-  const top = Math.max(...Object.values(before ?? {}), ...Object.values(after ?? {}), 1e-9);
-  const says = before || after ? "Latency is each layer's share of its own network's time, by the table." : "";
-  return { before, after, columns, top, says };
+  const columns = shareColumns(job.layer_shares, job.savings?.[0]?.layer_shares);
+  const top = Math.max(...columns.flatMap(column => Object.values(column.shares)), 1e-9);
+  const says = columns.length ? "Latency is each layer's share of its own network's time, by the table." : "";
+  return { columns, top, says };
 }
 
 function row(name, layer, shares) {
@@ -46,7 +43,7 @@ function row(name, layer, shares) {
     h("th", { scope: "row" }, h("code", {}, breakable(name)), h("span", { class: "under" }, layer.type.replace("_", " "))),
     h("td", { class: from === to ? "channels same" : "channels" }, text),
     h("td", {}, bar(layer.keep_ratio), h("span", { class: "figure" }, layer.keep_ratio.toFixed(2))),
-    ...[shares.before, shares.after].filter(each => each).map((each, place) => share(each[name], shares.top, place === 1)));
+    ...shares.columns.map(column => share(column.shares[name], shares.top, column.kind)));
 }
 
 // On narrow screens a name is broken behind its dots.
@@ -54,17 +51,15 @@ function breakable(name) {
   return name.split(/(?<=\.)/).flatMap((part, place) => place ? [h("wbr"), part] : [part]);
 }
 
-function share(value, top, pruned) {
+function share(value, top, kind) {
   if (value === undefined) return h("td", { class: "same" }, "–");
-  return h("td", {}, bar(value / top, pruned ? "pruned" : "time"), h("span", { class: "figure" }, percent(value, 1)));
+  return h("td", {}, bar(value / top, kind), h("span", { class: "figure" }, percent(value, 1)));
 }
 
-// What runs between layers: additions, pooling, activations.
-function others(layers, shares) {
-  if (layers === null || !(shares.before ?? shares.after)) return [];
-  const rest = each => Object.entries(each).filter(([name]) => !(name in layers)).reduce((sum, [, value]) => sum + value, 0);
-  const sums = [shares.before, shares.after].filter(each => each).map(rest);
-  if (Math.max(...sums) < 0.0005) return [];
+function others(layers, { columns, top }) {
+  if (layers === null || !columns.length) return [];
+  const sums = columns.map(column => restOf(column.shares, layers));
+  if (Math.max(...sums) < LEAST_SHARE) return [];
   return [h("tr", {}, h("th", { scope: "row" }, "other operators"), h("td", { class: "channels same" }, "–"), h("td", { class: "same" }, "–"),
-    ...sums.map((value, place) => share(value, shares.top, place === 1)))];
+    ...sums.map((value, place) => share(value, top, columns[place].kind)))];
 }

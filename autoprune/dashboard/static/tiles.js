@@ -40,21 +40,21 @@ function latencyOf(job) {
   return [ms(latency), [faster, `${measured === null ? "predicted" : "measured"}, from ${ms(base)}`]];
 }
 
-// The final network's own, on the split that was kept back for it; until then the best trial's.
+// The final network's own figure, on the split that was kept back for it; until then the best trial's.
 function accuracyOf(job) {
-  const figure = job.final?.figure ?? job.base.figure;
-  if (figure) return [score(splitOf(job.final?.figure ?? {})?.after), `unpruned ${score(job.base.figure?.value)}`];
-  const final = splitOf(job.final?.accuracy ?? {});
-  if (final) return [percent(final.after), `unpruned ${percent(final.before)}`];
-  return [percent(job.best?.accuracy), `unpruned ${percent(job.base.accuracy)}`];
+  const { split, after, before } = finalOf(job);
+  const show = job.base.figure ? score : percent;
+  if (split !== null) return [show(after), `unpruned ${show(before)}`];
+  return [job.base.figure ? "–" : percent(job.best?.accuracy), `unpruned ${show(job.base.figure?.value ?? job.base.accuracy)}`];
 }
 
 function accuracyTitle(job) {
-  const name = job.base.figure?.name ?? "accuracy";
-  const split = (job.final?.accuracy ?? job.final?.figure)?.test?.after != null ? "Test" : "Validation";
-  return `${split} ${name}`;
+  return `${finalOf(job).split ?? "Validation"} ${job.base.figure?.name ?? "accuracy"}`;
 }
 
-function splitOf({ test, validation }) {
-  return test?.after != null ? test : validation ?? null;
+// A task has a figure in place of the accuracy, whose splits then hold nothing.
+function finalOf(job) {
+  const { test, validation } = job.final?.figure ?? job.final?.accuracy ?? {};
+  if (test?.after != null) return { split: "Test", ...test };
+  return validation?.after != null ? { split: "Validation", ...validation } : { split: null };
 }
