@@ -206,6 +206,9 @@ class Answer(Document):
     )
     expected_score: float
     is_prediction: bool = Field(description="Whether the score is expected, not evaluated.")
+    gap: float | None = Field(
+        description="How far the answer of a model may be above its minimum, as a fraction."
+    )
     metric: Object
     evaluations: int = Field(description="Of the job, that the answer is learned from.")
     predicted_latency_s: float
