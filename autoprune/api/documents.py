@@ -10,6 +10,7 @@ from autoprune.trials.records import Purpose, TrialState
 
 State = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 Object = dict[str, Any]
+FIGURE = "Of a task, in place of an accuracy; its name stands in the job's `base.figure`."
 
 
 class Document(BaseModel):
@@ -92,6 +93,7 @@ class Best(Document):
     trial: int
     score: float | None
     accuracy: float | None
+    figure: float | None = Field(default=None, description=FIGURE)
     predicted_latency_s: float | None
     measured_latency_s: float | None
     macs: int | None
@@ -142,6 +144,7 @@ class Trial(Document):
     widths: dict[str, int]
     score: float | None
     accuracy: float | None
+    figure: float | None = Field(default=None, description=FIGURE)
     predicted_latency_s: float | None
     seconds: float | None
     error: str | None

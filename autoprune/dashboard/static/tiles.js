@@ -43,7 +43,7 @@ function latencyOf(job) {
 // The final network's own, on the split that was kept back for it; until then the best trial's.
 function accuracyOf(job) {
   const figure = job.final?.figure ?? job.base.figure;
-  if (figure) return [score(splitOf(job.final?.figure ?? {})?.after), `unpruned ${score(job.base.figure?.value)}`];
+  if (figure) return [score(splitOf(job.final?.figure ?? {})?.after ?? job.best?.figure), `unpruned ${score(job.base.figure?.value)}`];
   const final = splitOf(job.final?.accuracy ?? {});
   if (final) return [percent(final.after), `unpruned ${percent(final.before)}`];
   return [percent(job.best?.accuracy), `unpruned ${percent(job.base.accuracy)}`];
