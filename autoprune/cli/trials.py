@@ -24,20 +24,23 @@ def trials(job: Job, db: Db = DEFAULT_DB, server: Server = None, as_json: AsJson
     if as_json:
         print_json(rows)
         return
-    # A server of an earlier version tells the figure of the unpruned network alone.
-    name, of_row = "accuracy", lambda row: percent(row["accuracy"])
-    if "figure" in base:
-        name, of_row = base["figure"]["name"], lambda row: number(row.get("figure"))
+    figure = base.get("figure")
     print_table(
         f"trials of {job}",
-        ["trial", "purpose", "state", "score", name, "predicted", "seconds", "error"],
-        [[*_scores(row), of_row(row), *_costs(row)] for row in rows],
+        [
+            *("trial", "purpose", "state", "score"),
+            figure["name"] if figure else "accuracy",
+            *("predicted", "seconds", "error"),
+        ],
+        [[*_scores(row, as_figure=figure is not None), *_costs(row)] for row in rows],
     )
 
 
-def _scores(row: Json) -> list[Any]:
+def _scores(row: Json, *, as_figure: bool) -> list[Any]:
     score = None if row["score"] is None else f"{row['score']:.4f}"
-    return [row["index"], row["purpose"], row["state"], score]
+    # A server of an earlier version tells the figure of the unpruned network alone.
+    beside = number(row.get("figure")) if as_figure else percent(row["accuracy"])
+    return [row["index"], row["purpose"], row["state"], score, beside]
 
 
 def _costs(row: Json) -> list[Any]:

@@ -30,8 +30,10 @@ def judge_task(
     its own or more than :data:`POOLED_BYTES`, where it raises, and where it is not finite.
     """
     loss, count = 0.0, 0
-    measured = _Metric(objective) if metric == "needed" else None
-    if metric == "beside" and not objective.task.loss_in_training_mode:
+    measured: _Metric | _MetricBeside | None = None
+    if metric == "needed":
+        measured = _Metric(objective)
+    elif metric == "beside" and not objective.task.loss_in_training_mode:
         measured = _MetricBeside(objective)
     with evaluating(model), isolated_randomness(0):
         for images, targets in batches:
