@@ -268,20 +268,20 @@ ONNX, which computed the same.
 
     python -m benchmarks.zoo > docs/models.md
 
-Seconds are those of finding and checking the groups, on one thread that has a core to itself. `left
-out` counts what stays whole, the output of the network among them. The last two columns are what
-the narrowest legal schedule saves: of multiply-adds, as counted, and of latency. For the latency
-the unpruned and the narrowest network were run as wholes, in turns, on ONNX Runtime with one thread
-and one image, on a machine of two busy cores: the median of 15 ratios. They are good to a few
-points: vit_tiny and deit_tiny of timm's are one architecture. No table was measured. `autoprune
-check` does the same for a network and tells it as `prunable_latency_share`, with the data's own
-number of classes on the machine at hand. A budget below what is left then is refused.
+Seconds are those of finding and checking the groups, on one thread. `left out` counts what stays
+whole, the output of the network among them. The last two columns are what the narrowest legal
+schedule saves: of multiply-adds, as counted, and of latency. For the latency the unpruned and the
+narrowest network were run as wholes, in turns, on ONNX Runtime with one thread and one image, on a
+machine of two busy cores: the median of 15 ratios. They are good to a few points: vit_tiny and
+deit_tiny of timm's are one architecture. No table was measured. `autoprune check` does the same for
+a network and tells it as `prunable_latency_share`, with the data's own number of classes on the
+machine at hand. A budget below what is left then is refused.
 
 Heads of attention are units in torch's `MultiheadAttention`, in torchvision's Swin, Swin V2 and
 MaxViT, and in timm's `Attention`, which ViT, DeiT and MobileViT build on, unless it has a gate or a
 norm over all heads. timm's other networks with attention (its own Swin, BEiT, EVA and more) have a
-class each, which holds the number of heads apart from the weights: without a replacement their
-heads stay whole.
+class each, which holds the number of heads apart from the weights: without a replacement the number
+of their heads stays.
 """
 
 
