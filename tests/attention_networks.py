@@ -1,4 +1,4 @@
-"""Small transformers of torchvision's and torch's own, whose attention the tests replace."""
+"""Small transformers of torchvision, timm and torch itself, whose attention the tests replace."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from timm_attention import TimmVit
 from torch import nn
 
 from autoprune.torchvision_import import torchvision
@@ -66,6 +67,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "swin": (swin, (2, 3, 36, 44)),
     "swin_v2": (swin_v2, (2, 3, 36, 44)),
     "maxvit": (maxvit, (2, 3, 64, 64)),
+    "timm_vit": (lambda: TimmVit(CLASSES), (2, 3, 16, 16)),
     "length_first": (LengthFirst, (2, 7, 6)),
 }
 

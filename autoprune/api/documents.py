@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from autoprune.trials.records import JobState, Purpose, TrialState
 
 Object = dict[str, Any]
+FIGURE = "Of a task, in place of an accuracy; its name stands in the job's `base.figure`."
 
 
 class Document(BaseModel):
@@ -91,6 +92,7 @@ class Best(Document):
     trial: int
     score: float | None
     accuracy: float | None
+    figure: float | None = Field(default=None, description=FIGURE)
     predicted_latency_s: float | None
     measured_latency_s: float | None
     macs: int | None
@@ -143,6 +145,7 @@ class Trial(Document):
     widths: dict[str, int]
     score: float | None
     accuracy: float | None
+    figure: float | None = Field(default=None, description=FIGURE)
     predicted_latency_s: float | None
     seconds: float | None
     error: str | None

@@ -184,7 +184,9 @@ def _figure_rows(base: Json, best: Json, final: Json | None) -> list[list[str]]:
     name, shown = ("accuracy", percent) if figure is None else (figure["name"], number)
     if final is None:
         before, found = (
-            (base["accuracy"], best["accuracy"]) if figure is None else (figure["value"], None)
+            (base["accuracy"], best["accuracy"])
+            if figure is None
+            else (figure["value"], best.get("figure"))
         )
         return [[f"validation {name}", shown(before), shown(found), "-"]]
     told = final["accuracy"] if figure is None else final["figure"]

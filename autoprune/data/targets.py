@@ -1,4 +1,4 @@
-"""Trees of targets or outputs by the image: joined, taken from, counted and hashed.
+"""Trees of targets or outputs by the image: joined, taken from, counted, weighed and hashed.
 
 A tree is a tensor whose first dimension counts images, a list with one entry an image (of any
 kind), or a dict or tuple of trees.
@@ -86,6 +86,11 @@ def digest_into(digest: Any, name: str, tree: Tree) -> None:
         return
     digest.update(f"{name} {tree.dtype} {list(tree.shape)}".encode())
     digest.update(tree.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+
+
+def size_in_bytes(tree: Tree) -> int:
+    """Of all its tensors."""
+    return sum(leaf.nbytes for leaf in tree_flatten(tree)[0] if isinstance(leaf, torch.Tensor))
 
 
 def describe(value: Any) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 
 from autoprune.data.dataset import Dataset, SplitName
 from autoprune.evaluation.contract import Metric
-from autoprune.evaluation.metrics import LOSS, own_metric
+from autoprune.evaluation.metrics import own_metric
 from autoprune.evaluation.scoring import score, validate
 
 TRAINING_SAMPLE = 5_000
@@ -26,12 +26,12 @@ def score_base(
 
     ``limit`` is the number of validation images, as in a trial's fidelity; 0 means all.
     """
-    scores = score(model, dataset, metric, limit=limit)
+    scores = score(model, dataset, metric, limit=limit, figure=True)
     said = {"score": scores.score, "loss": scores.loss, "accuracy": scores.accuracy}
     if dataset.task is None:
         return said
     own = own_metric(dataset.task)
-    value = scores.loss if own.name == LOSS else scores.own
+    value = scores.figure
     if value is None:
         value = score(model, dataset, own, limit=limit).score
     return {**said, "figure": {"name": own.name, "direction": own.direction, "value": value}}

@@ -117,6 +117,8 @@ class EvaluationResult:
         seconds: wall time.
         error: None, or the verdict in one line.
         weights: a checkpoint, where it was asked for.
+        figure: a task's metric, or its loss where it has none; None where there are classes, and
+            where it would cost more than it is worth (of a probe always, unless it is the score).
     """
 
     score: float | None
@@ -125,6 +127,7 @@ class EvaluationResult:
     seconds: float
     error: str | None = None
     weights: bytes | None = None
+    figure: float | None = None
 
 
 class Evaluator(Protocol):

@@ -89,6 +89,7 @@ class NetworkEvaluator:
             scores.accuracy,
             time.perf_counter() - started,
             weights=weights,
+            figure=scores.figure,
         )
 
     def _evaluate(self, request: EvaluationRequest) -> tuple[Scores, bytes | None]:
@@ -100,7 +101,7 @@ class NetworkEvaluator:
         model, kept = self._prune(request, fidelity)
         self._fit(model, fidelity)
         limit = fidelity.validation_images
-        scores = _finite(score(model, self._dataset, self._metric, limit=limit))
+        scores = _finite(score(model, self._dataset, self._metric, limit=limit, figure=True))
         return scores, pack(model.state_dict(), kept) if request.want_weights else None
 
     def _prune(self, request: EvaluationRequest, fidelity: Fidelity) -> tuple[nn.Module, Kept]:

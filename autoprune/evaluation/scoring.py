@@ -10,12 +10,13 @@ from torch import nn
 from torch.nn import functional
 
 from autoprune.data.dataset import Dataset, SplitName
+from autoprune.data.task import Task
 from autoprune.evaluation.batches import SCORING_BATCH, TASK_BATCH, ScoringBatches
 from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.metrics import find_metric
 from autoprune.evaluation.modes import evaluating
 from autoprune.evaluation.task_objective import TaskObjective
-from autoprune.evaluation.task_scores import judge_task
+from autoprune.evaluation.task_scores import MetricWish, judge_task
 
 HOTTEST = 20.0
 BISECTIONS = 24
@@ -29,13 +30,14 @@ class Scores:
     Args:
         loss: mean cross-entropy, or the task's loss.
         accuracy: in [0, 1]; None where there are no classes.
-        own: the task's own metric; None where it was not asked for.
+        figure: the task's metric, or its loss where it has none; None where there are classes,
+            and where it was not asked for or would cost more than it is worth.
     """
 
     score: float
     loss: float
     accuracy: float | None
-    own: float | None = None
+    figure: float | None = None
 
 
 def validate(
@@ -103,17 +105,20 @@ def score(
     split: SplitName = "val",
     limit: int = 0,
     batch_size: int | None = None,
+    *,
+    figure: bool = False,
 ) -> Scores:
     """Score ``model`` by ``metric``, with loss and accuracy beside it; as :func:`validate`.
 
-    The batch size is :data:`SCORING_BATCH`, or :data:`TASK_BATCH` of a task's data.
+    ``figure`` asks for a task's figure as well, where it can be had of the outputs at hand. The
+    batch size is :data:`SCORING_BATCH`, or :data:`TASK_BATCH` of a task's data.
     """
     function = find_metric(metric, dataset.task)
     if batch_size is None:
         batch_size = SCORING_BATCH if dataset.task is None else TASK_BATCH
     batches = ScoringBatches(dataset, split, limit, batch_size)
     if dataset.task is not None:
-        scores = _score_task(model, batches, metric, TaskObjective(dataset.task))
+        scores = _score_task(model, batches, metric, dataset.task, figure)
     else:
         scores = _score_classes(model, batches, metric)
     if function is not None:
@@ -129,8 +134,11 @@ def _score_classes(model: nn.Module, batches: ScoringBatches, metric: Metric) ->
 
 
 def _score_task(
-    model: nn.Module, batches: ScoringBatches, metric: Metric, objective: TaskObjective
+    model: nn.Module, batches: ScoringBatches, metric: Metric, task: Task, figure: bool
 ) -> Scores:
-    wanted = metric.name == objective.task.metric_name
-    loss, own = judge_task(model, batches, objective, with_metric=wanted)
-    return Scores(loss if own is None else own, loss, None, own)
+    ranks = metric.name == task.metric_name
+    told = figure and task.metric_name is not None
+    wish: MetricWish = "needed" if ranks else "beside" if told else "no"
+    loss, value = judge_task(model, batches, TaskObjective(task), metric=wish)
+    ranked = value if ranks and value is not None else loss
+    return Scores(ranked, loss, None, loss if task.metric_name is None else value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoprune.errors import AutopruneError, StorageError
 from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Fidelity, Probe
@@ -117,9 +117,7 @@ class Evaluations:
             return None
         if task.want_weights and not self._has_weights(result):
             return None
-        return TrialResult(
-            result.score, result.loss, result.accuracy, 0.0, None, result.weights, reused=True
-        )
+        return replace(result, seconds=0.0, error=None, reused=True)
 
     def _has_weights(self, result: TrialResult) -> bool:
         return result.weights is not None and self._context.store.has_artifact(result.weights)
@@ -177,7 +175,13 @@ class Evaluations:
         if result.weights is not None:
             weights = self._context.store.put_artifact(result.weights, "weights")
         return TrialResult(
-            result.score, result.loss, result.accuracy, result.seconds, result.error, weights
+            result.score,
+            result.loss,
+            result.accuracy,
+            result.seconds,
+            result.error,
+            weights,
+            figure=result.figure,
         )
 
 

@@ -8,7 +8,7 @@ from autoprune.jobs.keys import job_digest
 from autoprune.jobs.race import ranked
 from autoprune.jobs.ranking import rank_agreement
 from autoprune.pruning.layers import layer_view
-from autoprune.trials.records import FinalistRecord, JobRecord, Json, TrialRecord
+from autoprune.trials.records import FinalistRecord, JobRecord, Json, TrialRecord, TrialResult
 from autoprune.trials.store import TrialStore
 
 
@@ -71,6 +71,7 @@ def trial_rows(
             "widths": dict(zip(names, trial.widths, strict=True)),
             "score": trial.result.score if trial.result else None,
             "accuracy": trial.result.accuracy if trial.result else None,
+            **_figure_of(job, trial.result),
             "predicted_latency_s": trial.predicted.get("latency_s"),
             "seconds": trial.result.seconds if trial.result else None,
             "error": trial.result.error if trial.result else None,
@@ -161,6 +162,7 @@ def _best(store: TrialStore, job: JobRecord, trials: list[TrialRecord]) -> Json 
         "trial": index,
         "score": best.result.score if best.result else None,
         "accuracy": best.result.accuracy if best.result else None,
+        **_figure_of(job, best.result),
         "predicted_latency_s": best.predicted.get("latency_s"),
         "measured_latency_s": (chosen or {}).get("latency_s"),
         "devices": devices_of(job, best.predicted),
@@ -184,6 +186,11 @@ def _final(job: JobRecord) -> Json | None:
 def _own(told: Json) -> Json:
     """The figures of a task, which a classification has none of."""
     return {"figure": told["figure"]} if "figure" in told else {}
+
+
+def _figure_of(job: JobRecord, result: TrialResult | None) -> Json:
+    """The same of one result, as the value alone: its name stands with the unpruned network."""
+    return {"figure": result.figure if result else None} if "figure" in job.base else {}
 
 
 def comparison(store: TrialStore, job_id: str) -> Json:

@@ -26,6 +26,7 @@ KEEPS_HEADS = frozenset(
         "clamp_min",
         "div",
         "expand_as",
+        "layer_norm",
         "linalg_vector_norm",
         "log_softmax",
         "matmul",

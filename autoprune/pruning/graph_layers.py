@@ -66,10 +66,13 @@ def _layer_norm(reading: Reading, node: fx.Node) -> Flow:
     else:
         reading.fixed(node, source)
         channels = Channels(count)
+    if flow.heads is not None and flow.heads.axis >= first:
+        raise reading.unfollowed(node, source)
     rows = reading.per_image(math.prod(shape) // count)
     operator = Operator("layer_norm", count, count, height=rows)
-    reading.emit(Term(operator, channels, channels, name_of(node)), flow.axis)
-    return Flow(flow.channels, flow.axis)
+    repeats = reading.repeats(flow.heads, "height", rows, operator.variant)
+    reading.emit(Term(operator, channels, channels, name_of(node), repeats=repeats), flow.axis)
+    return Flow(flow.channels, flow.axis, heads=flow.heads)
 
 
 def _group_norm(reading: Reading, node: fx.Node) -> Flow:

@@ -131,6 +131,24 @@ def _adaptive_pool(reading: Reading, node: fx.Node) -> Flow:
     return reading.alike(node, "avg_pool", kernel=kernel, stride=stride)
 
 
+def _adaptive_pool1d(reading: Reading, node: fx.Node) -> Flow:
+    """As in two dimensions, at a height of 1; over prunable channels no rule follows them."""
+    source, flow = reading.source(node)
+    shape, after = shape_of(source), shape_of(node)[-1]
+    axis, count, length = len(shape) - 2, shape[-2], shape[-1]
+    if flow.axis != axis:
+        reading.fixed(node, source)
+        flow = Flow(Channels(count), axis)
+    if length == after != 1:
+        return replace(flow, term=None)
+    rows = reading.per_image(math.prod(shape[:-2]))
+    operator = Operator("global_avg_pool", count, count, rows, length)
+    if after != 1:
+        kernel, stride = (1, math.ceil(length / after)), (1, max(1, length // after))
+        operator = replace(operator, kind="avg_pool", kernel=kernel, stride=stride)
+    return reading.emit(Term(operator, flow.channels, flow.channels, name_of(node)), axis)
+
+
 def _mean(reading: Reading, node: fx.Node) -> Flow:
     source, flow = reading.source(node)
     dims = argument(node, 1, None)
@@ -163,6 +181,7 @@ RULES: dict[str, Rule] = {
     "max_pool2d": _pool,
     "avg_pool2d": _pool,
     "adaptive_avg_pool2d": _adaptive_pool,
+    "adaptive_avg_pool1d": _adaptive_pool1d,
     "mean": _mean,
     "upsample_bilinear2d": _resize,
     "upsample_nearest2d": _resize,

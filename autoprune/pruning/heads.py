@@ -15,6 +15,7 @@ from autoprune.models.attention import (
     HeadedAttention,
     PartitionAttention,
     SelfAttention,
+    TokenAttention,
     WindowAttention,
 )
 from autoprune.pruning.space import IndexSlice, LeftOut, PruningGroup, Role, SearchSpace
@@ -148,18 +149,18 @@ def _partitions(module: PartitionAttention) -> Slices:
     yield _each(module, "relative_position_bias_table", 1)
 
 
-def _window_projections(module: WindowAttention) -> Slices:
+def _joint_projections(module: WindowAttention | TokenAttention) -> Slices:
     biased = module.qkv.bias is not None
     return _projections(module, "qkv.weight", "qkv.bias", "proj.weight", biased=biased)
 
 
 def _windows(module: WindowAttention) -> Slices:
-    yield from _window_projections(module)
+    yield from _joint_projections(module)
     yield _each(module, "relative_position_bias_table", 1)
 
 
 def _cosine_windows(module: CosineWindowAttention) -> Slices:
-    yield from _window_projections(module)
+    yield from _joint_projections(module)
     yield _each(module, "logit_scale", 0)
     last = len(module.cpb_mlp) - 1
     yield _each(module, f"cpb_mlp.{last}.weight", 0)
@@ -172,6 +173,7 @@ def _each(module: HeadedAttention, tensor: str, dim: int, role: Role = "through"
 
 _SLICES: dict[type[nn.Module], Callable[[Any], Slices]] = {
     SelfAttention: _self_attention,
+    TokenAttention: _joint_projections,
     PartitionAttention: _partitions,
     WindowAttention: _windows,
     CosineWindowAttention: _cosine_windows,

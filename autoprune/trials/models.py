@@ -62,6 +62,7 @@ class ResultColumns:
     error: Mapped[str | None]
     weights: Mapped[str | None] = mapped_column(SHA256)
     reused: Mapped[bool] = mapped_column(default=False)
+    figure: Mapped[float | None]
 
 
 class Job(Base):

@@ -128,6 +128,7 @@ class TrialResult:
         error: the verdict of a failure, None otherwise.
         weights: sha256 of the artifact with the finetuned weights, where they were kept.
         reused: the score came from an earlier evaluation with the same key.
+        figure: a task's metric, or its loss where it has none; None where it is not known.
     """
 
     score: float | None
@@ -137,6 +138,7 @@ class TrialResult:
     error: str | None = None
     weights: str | None = None
     reused: bool = False
+    figure: float | None = None
 
 
 @dataclass(frozen=True)

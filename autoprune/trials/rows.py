@@ -18,7 +18,7 @@ from autoprune.trials.records import (
     TrialState,
 )
 
-_RESULT_COLUMNS = ("score", "loss", "accuracy", "seconds", "error", "weights", "reused")
+_RESULT_COLUMNS = ("score", "loss", "accuracy", "seconds", "error", "weights", "figure")
 
 
 def job_record(row: Job) -> JobRecord:
@@ -109,7 +109,14 @@ def result_of(row: ResultColumns) -> TrialResult | None:
     if row.seconds is None:
         return None
     return TrialResult(
-        row.score, row.loss, row.accuracy, row.seconds, row.error, row.weights, row.reused
+        row.score,
+        row.loss,
+        row.accuracy,
+        row.seconds,
+        row.error,
+        row.weights,
+        row.reused,
+        row.figure,
     )
 
 
@@ -125,4 +132,5 @@ def result_values(result: TrialResult | None) -> dict[str, Any]:
         "error": storable(result.error),
         "weights": result.weights,
         "reused": result.reused,
+        "figure": result.figure,
     }

@@ -47,6 +47,12 @@ def test_a_search_tells_the_tasks_metric_and_no_accuracy(
     assert "test all_right" in expect_done(program("show", shown["job"], "--db", "jobs.db")).out
     trials = expect_done(program("trials", shown["job"], "--db", "jobs.db", "--json")).json
     assert {row["accuracy"] for row in trials} == {None}
+    assert all(0.0 <= row["figure"] <= 1.0 for row in trials)
+    told = shown["final"]["figure"]
+    assert shown["best"]["figure"] == told["validation"]["after_search"]
+    table = expect_done(program("trials", shown["job"], "--db", "jobs.db")).out
+    assert "all_right" in table
+    assert f"{trials[0]['figure']:.4g}" in table
     compared = expect_done(program("compare", shown["job"], "--db", "jobs.db", "--json")).json[0]
     assert compared["figure"]["after_finetune"] == told["test"]["after"]
     assert compared["accuracy_after_finetune"] is None

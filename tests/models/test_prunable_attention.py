@@ -1,4 +1,4 @@
-"""Attention with prunable heads computes what torch's and torchvision's own does."""
+"""Attention with prunable heads computes what torch's, torchvision's and timm's own does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 import torch
 from attention_networks import NETWORKS, network, vit
+from timm_attention import Attention
 from torch import nn
 
 from autoprune.errors import ModelError
@@ -20,6 +21,7 @@ from autoprune.models.attention import (
     HeadedAttention,
     PartitionAttention,
     SelfAttention,
+    TokenAttention,
     WindowAttention,
     prunable_attention,
 )
@@ -38,6 +40,7 @@ def attentions(model: nn.Module) -> dict[str, HeadedAttention]:
         ("swin", WindowAttention, [(3, 8), (3, 8), (6, 8), (6, 8)]),
         ("swin_v2", CosineWindowAttention, [(3, 8), (3, 8), (6, 8), (6, 8)]),
         ("maxvit", PartitionAttention, [(2, 8), (2, 8), (4, 8), (4, 8)]),
+        ("timm_vit", TokenAttention, [(4, 8), (3, 16)]),
         ("length_first", SelfAttention, [(3, 4), (2, 6)]),
     ],
 )
@@ -69,7 +72,7 @@ def test_outputs_and_gradients_are_those_of_the_original(name: str) -> None:
         assert (one.grad - other.grad).abs().max() <= 1e-5 * max(1.0, one.grad.abs().max()), tensor
 
 
-@pytest.mark.parametrize("name", ["vit", "swin", "swin_v2"])
+@pytest.mark.parametrize("name", ["vit", "swin", "swin_v2", "timm_vit"])
 def test_training_drops_attention_as_the_original_does(name: str) -> None:
     model, inputs = network(name)
     replaced = prunable_attention(model).train()
@@ -97,7 +100,7 @@ def test_replaced_networks_can_be_copied_and_exported(name: str) -> None:
 @pytest.mark.skipif(
     importlib.util.find_spec("onnxscript") is None, reason="torch's newer exporter needs onnxscript"
 )
-@pytest.mark.parametrize("name", ["vit", "swin", "swin_v2", "maxvit"])
+@pytest.mark.parametrize("name", ["vit", "swin", "swin_v2", "maxvit", "timm_vit"])
 def test_the_newer_exporter_takes_replaced_networks_too(name: str) -> None:
     model, inputs = network(name)
     buffer = io.BytesIO()
@@ -146,6 +149,29 @@ def test_masks_and_weights_are_those_of_the_original(batch_first: bool, weights:
             assert one is None or (one - other).abs().max() <= 1e-5
 
 
+@pytest.mark.parametrize("options", [{"is_causal": True}, {"attn_mask": torch.rand(5, 5) > 0.4}])
+def test_masks_of_timms_attention_are_those_of_the_original(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    original, x = Attention(12, 3, 4).eval(), torch.randn(2, 5, 12)
+    attention = prunable_attention(original)
+    assert (attention(x, **options) - original(x, **options)).abs().max() <= 1e-6
+    assert (attention(x, **options) - attention(x)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_timms_own_networks_are_replaced_and_compute_the_same(fused: bool) -> None:
+    torchvision()  # timm imports it too
+    timm = pytest.importorskip("timm")
+    sizes = {"img_size": 16, "patch_size": 4, "embed_dim": 32, "depth": 2, "num_heads": 4}
+    torch.manual_seed(0)
+    model = timm.models.VisionTransformer(**sizes, qkv_bias=False, num_classes=5).eval()
+    for block in model.blocks:
+        block.attn.fused_attn = fused
+    replaced, x = prunable_attention(model), torch.randn(2, 3, 16, 16)
+    assert [type(each) for each in attentions(replaced).values()] == [TokenAttention] * 2
+    assert (replaced(x) - model(x)).abs().max() <= 1e-5
+
+
 def test_torchs_encoder_layers_run_with_replaced_attention() -> None:
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(12, 2, 16, batch_first=True)
@@ -183,6 +209,8 @@ class Subclass(nn.MultiheadAttention):
         nn.MultiheadAttention(8, 2, kdim=4),
         nn.MultiheadAttention(8, 2, add_bias_kv=True),
         nn.MultiheadAttention(8, 2, add_zero_attn=True),
+        Attention(8, 2, 4, scale_norm=True),
+        Attention(8, 2, 4, gated=True),
     ],
 )
 def test_what_is_more_than_self_attention_stays(original: nn.Module) -> None:

@@ -24,7 +24,7 @@ from autoprune.pruning.widths import legal_heads
 from benchmarks.random_schedules import random_kept
 from latency_tables.runtimes.onnx_export import export_onnx
 
-NETWORKS = ["vit", "swin", "swin_v2", "maxvit", "length_first"]
+NETWORKS = ["vit", "swin", "swin_v2", "maxvit", "timm_vit", "length_first"]
 
 
 @cache

@@ -57,7 +57,7 @@ def read(name: str) -> tuple[nn.Module, torch.Tensor, SearchSpace, Network]:
     return model, inputs, space, read_network(model, inputs, space)
 
 
-@pytest.mark.parametrize("name", ["vit", "swin", "swin_v2", "maxvit", "length_first"])
+@pytest.mark.parametrize("name", ["vit", "swin", "swin_v2", "maxvit", "timm_vit", "length_first"])
 def test_operators_at_a_schedule_are_those_of_the_pruned_network(name: str) -> None:
     model, inputs, space, whole = read(name)
     table = made_up_table(whole.operators())
@@ -98,6 +98,13 @@ def test_products_and_softmax_are_repeated_for_each_head() -> None:
     ]
 
 
+def test_a_norm_of_every_head_is_repeated_for_each_head() -> None:
+    _, _, _, whole = read("timm_vit")
+    norms = [term for term in whole.terms if term.layer == "blocks.1.attn.q_norm"]
+    assert [term.operator for term in norms] == [Operator("layer_norm", 16, 16, 3 * 16)]
+    assert [term.at([4, 1]) for term in norms] == [Operator("layer_norm", 16, 16, 16)]
+
+
 class MixingHeads(nn.Module):
     """What stands between two projections of the same heads."""
 
@@ -115,7 +122,7 @@ class MixingHeads(nn.Module):
 @pytest.mark.parametrize(
     "function",
     [
-        lambda q: nn.functional.layer_norm(q, (4,)).flatten(2),
+        lambda q: nn.functional.layer_norm(q, (3, 4)).flatten(2),
         lambda q: q.transpose(2, 3).flatten(2),
         lambda q: torch.cat([q[:, :, :2], q[:, :, 2:]], 2).flatten(2),
         lambda q: (q @ q.transpose(-1, -2) @ q.softmax(2)).flatten(2),

@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from autoprune.errors import ModelError
+from autoprune.pruning.groups import find_groups
 from autoprune.pruning.network import read_network, thinned
 from autoprune.pruning.space import SearchSpace
 from latency_tables.operators import Operator
@@ -73,6 +75,46 @@ def test_poolings_and_views_follow_their_rules() -> None:
         Operator("global_avg_pool", 4, 4, 3, 3),
         Operator("linear", 4, 2),
     ]
+
+
+def test_poolings_of_sequences_are_those_of_images_at_height_one() -> None:
+    model = nn.Sequential(
+        nn.AdaptiveAvgPool1d(4), nn.AdaptiveAvgPool1d(4), nn.AdaptiveAvgPool1d(1), nn.Flatten()
+    )
+    assert operators(model.eval(), 2, 6, 12) == [
+        Operator("avg_pool", 6, 6, 1, 12, (1, 3), (1, 3)),
+        Operator("global_avg_pool", 6, 6, 1, 4),
+    ]
+
+
+class OverChannels(nn.Module):
+    """Pools what a linear layer puts out for each of several tokens over its channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 8), nn.Linear(2, 3)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.last(functional.adaptive_avg_pool1d(self.first(tokens), 2))
+
+
+def test_pooling_over_the_channels_has_a_price_where_none_can_be_pruned() -> None:
+    assert operators(OverChannels(), 1, 5, 4) == [
+        Operator("linear", 4, 8, 5, bias=True),
+        Operator("avg_pool", 5, 5, 1, 8, (1, 4), (1, 4)),
+        Operator("linear", 2, 3, 5, bias=True),
+    ]
+
+
+def test_a_pool_of_sequences_costs_less_with_fewer_channels() -> None:
+    model = nn.Sequential(
+        nn.Conv1d(3, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(16, 2)
+    ).eval()
+    example = torch.randn(1, 3, 10)
+    space = find_groups(model, example)
+    network = read_network(model, example, space)
+    pools = {op.in_channels for op in network.operators() if op.kind == "global_avg_pool"}
+    assert pools == set(space.groups[0].choices) == {2, 3, 4, 5, 6, 7, 8, 16}
 
 
 def test_what_no_rule_prices_is_refused_by_name() -> None:

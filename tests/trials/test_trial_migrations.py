@@ -196,6 +196,16 @@ def test_jobs_of_the_first_revision_are_their_users_own_until_they_are_queued(
     assert store.job(job.id).priority == 3
 
 
+def test_figures_are_kept_from_the_fourth_revision_on(of_the_first_revision: Engine) -> None:
+    upgrade(of_the_first_revision)
+    store = TrialStore(of_the_first_revision, ArtifactFolder(Path("unused")))
+    told = TrialResult(0.25, 0.25, None, 1.5, figure=-0.0)
+    store.save_evaluation("of a task", told)
+    found = store.evaluation("of a task")
+    assert found == told
+    assert str(found.figure) == "-0.0"
+
+
 def _check_stored(engine: Engine) -> None:
     """The content every stored database has, written by the program of its time."""
     store = TrialStore(engine, ArtifactFolder(Path("unused")))

@@ -45,7 +45,10 @@ function accuracyOf(job) {
   const { split, after, before } = finalOf(job);
   const show = job.base.figure ? score : percent;
   if (split !== null) return [show(after), `unpruned ${show(before)}`];
-  return [job.base.figure ? "–" : percent(job.best?.accuracy), `unpruned ${show(job.base.figure?.value ?? job.base.accuracy)}`];
+  const [best, base] = job.base.figure
+    ? [job.best?.figure, job.base.figure.value]
+    : [job.best?.accuracy, job.base.accuracy];
+  return [show(best), `unpruned ${show(base)}`];
 }
 
 function accuracyTitle(job) {

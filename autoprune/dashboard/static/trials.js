@@ -13,11 +13,18 @@ const COLUMNS = [
 ];
 const ROWS = 20;
 
+// A task has no accuracy: its own metric stands in that column.
+function columnsOf(job) {
+  const name = job.base.figure?.name;
+  if (!name) return COLUMNS;
+  return COLUMNS.map(column => column[0] === "accuracy" ? ["figure", name, trial => score(trial.figure)] : column);
+}
+
 export function trialsView() {
-  const view = { job: null, trials: [], cut: false, by: "index", down: true, page: 0, probes: false };
+  const view = { job: null, columns: COLUMNS, trials: [], cut: false, by: "index", down: true, page: 0, probes: false };
   const body = h("tbody");
   const heads = COLUMNS.map(([key, name]) => h("th", { scope: "col", "data-key": key },
-    h("button", { type: "button", onclick: () => { sortBy(view, key); show(); } }, name)));
+    h("button", { type: "button", onclick: event => { sortBy(view, event.currentTarget.parentElement.dataset.key); show(); } }, name)));
   const place = h("span", { class: "note", "aria-live": "polite" });
   const turn = step => () => { view.page += step; show(); };
   const back = h("button", { type: "button", onclick: turn(-1) }, "Previous");
@@ -35,7 +42,7 @@ export function trialsView() {
     const rows = sorted(view);
     const pages = Math.max(1, Math.ceil(rows.length / ROWS));
     view.page = Math.min(Math.max(view.page, 0), pages - 1);
-    body.replaceChildren(...rows.slice(view.page * ROWS, (view.page + 1) * ROWS).map(trial => row(trial, view.job)));
+    body.replaceChildren(...rows.slice(view.page * ROWS, (view.page + 1) * ROWS).map(trial => row(trial, view)));
     for (const head of heads) {
       if (head.dataset.key === view.by) head.setAttribute("aria-sort", view.down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
@@ -49,7 +56,11 @@ export function trialsView() {
   }
 
   function update(job, store) {
-    Object.assign(view, { job, trials: store.all, cut: store.cut });
+    Object.assign(view, { job, columns: columnsOf(job), trials: store.all, cut: store.cut });
+    view.columns.forEach(([key, name], place) => {
+      heads[place].dataset.key = key;
+      heads[place].firstChild.textContent = name;
+    });
     probes.parentElement.hidden = !view.trials.some(trial => trial.purpose === "probe");
     show();
   }
@@ -72,9 +83,9 @@ function sorted({ trials, by, down, probes }) {
   });
 }
 
-function row(trial, job) {
+function row(trial, { job, columns }) {
   const isBest = job.best?.trial === trial.index;
-  const cells = COLUMNS.map(([, name, show]) => h("td", { "data-label": name }, show(trial)));
+  const cells = columns.map(([, name, show]) => h("td", { "data-label": name }, show(trial)));
   if (isBest) cells[0].append(h("span", { class: "mark" }, job.savings ? "chosen" : "best"));
   if (trial.score === null && trial.error === null) cells[2].replaceChildren(h("span", { class: "same" }, "running"));
   if (trial.error !== null) cells[2].replaceChildren(h("span", { class: "wrong", title: trial.error }, "failed"));

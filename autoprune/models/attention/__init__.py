@@ -5,6 +5,7 @@ from autoprune.models.attention.heads import HeadedAttention
 from autoprune.models.attention.partitions import PartitionAttention
 from autoprune.models.attention.replacing import prunable_attention
 from autoprune.models.attention.self_attention import SelfAttention
+from autoprune.models.attention.tokens import TokenAttention
 from autoprune.models.attention.windows import WindowAttention
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "HeadedAttention",
     "PartitionAttention",
     "SelfAttention",
+    "TokenAttention",
     "WindowAttention",
     "prunable_attention",
 ]

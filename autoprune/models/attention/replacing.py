@@ -1,4 +1,4 @@
-"""Put attention with prunable heads in place of torch's and torchvision's own."""
+"""Put attention with prunable heads in place of torch's, torchvision's and timm's own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from autoprune.models.attention.cosine_windows import CosineWindowAttention
 from autoprune.models.attention.heads import HeadedAttention
 from autoprune.models.attention.partitions import PartitionAttention
 from autoprune.models.attention.self_attention import SelfAttention
+from autoprune.models.attention.tokens import TokenAttention
 from autoprune.models.attention.windows import WindowAttention
 
 _REPLACEMENTS: dict[str, Callable[[Any], HeadedAttention | None]] = {
@@ -19,8 +20,11 @@ _REPLACEMENTS: dict[str, Callable[[Any], HeadedAttention | None]] = {
     "torchvision.models.swin_transformer.ShiftedWindowAttention": WindowAttention.replacing,
     "torchvision.models.swin_transformer.ShiftedWindowAttentionV2": CosineWindowAttention.replacing,
     "torchvision.models.maxvit.RelativePositionalMultiHeadAttention": PartitionAttention.replacing,
+    "timm.layers.attention.Attention": TokenAttention.replacing,
+    # Older releases of timm.
+    "timm.models.vision_transformer.Attention": TokenAttention.replacing,
 }
-"""By the full name of a class, so that torchvision is only imported by models that use it."""
+"""By the full name of a class: only models that use torchvision or timm import them."""
 
 
 def prunable_attention(model: nn.Module) -> nn.Module:
