@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Text, cast, select, update
 
 from autoprune.trials import history, leases
 from autoprune.trials.browse_store import BrowseStore
@@ -25,6 +25,7 @@ from autoprune.trials.records import (
     Json,
     Lease,
     NewTrial,
+    TrialLine,
     TrialRecord,
     TrialResult,
 )
@@ -130,6 +131,17 @@ class TrialStore(JobStore, QueueStore, BrowseStore, FinalistStore, SharedStore):
         page = select(Trial).where(Trial.job_id == job, Trial.index >= start).order_by(Trial.index)
         with self._database.read() as session:
             return [trial_record(row) for row in session.scalars(page.limit(limit))]
+
+    def trial_lines(self, job: str) -> list[TrialLine]:
+        """All trials in order, as little of each as a resume needs: there may be 100,000."""
+        columns = (Trial.start_from, Trial.score, Trial.accuracy, Trial.weights)
+        rows = (
+            select(Trial.index, Trial.purpose, cast(Trial.widths, Text), *columns)
+            .where(Trial.job_id == job)
+            .order_by(Trial.index)
+        )
+        with self._database.read() as session:
+            return [TrialLine(*row) for row in session.execute(rows)]
 
     def checkpoint(self, job: str) -> Checkpoint | None:
         """The newest undamaged checkpoint."""
