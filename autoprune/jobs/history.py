@@ -99,7 +99,7 @@ def state_of(checkpoint: Checkpoint, schedules: IntArray) -> SearcherState:
     header = checkpoint.state
     with np.load(io.BytesIO(checkpoint.arrays), allow_pickle=False) as arrays:
         loaded = {name: arrays[name] for name in arrays.files}
-    loaded |= dict.fromkeys(header.get(SCHEDULES, []), schedules)
+    loaded |= dict.fromkeys(header[SCHEDULES], schedules)
     return SearcherState(
         header["searcher"], header["version"], header["problem"], header["values"], loaded
     )

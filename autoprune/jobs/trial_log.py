@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from autoprune.evaluation.contract import Metric
 from autoprune.jobs.history import HistoryDigest, state_of, take
@@ -97,7 +97,7 @@ class TrialLog:
     def ask(self, trials: Sequence[NewTrial]) -> None:
         """Suggestions that the database does not hold yet."""
         for trial in trials:
-            self._records[trial.index] = TrialRecord(**asdict(trial), state="asked", result=None)
+            self._records[trial.index] = TrialRecord(**vars(trial), state="asked", result=None)
         self._enter(
             [TrialLine(t.index, t.purpose, json_text(list(t.widths)), t.start_from) for t in trials]
         )
