@@ -91,7 +91,8 @@ def run(
             started, busy = time.perf_counter(), time.process_time()
             run_search_and_race(context)
             wall, busy = time.perf_counter() - started, time.process_time() - busy
-        store.commit(lease, state="finished")
+            store.commit(lease, state="finished")
+            executor.close()  # forked workers hold the heartbeat's pipe open
     finally:
         executor.close()
         store.release(lease)

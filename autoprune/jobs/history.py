@@ -55,7 +55,7 @@ class HistoryDigest:
         """The next trial was told."""
         outcome = _outcome(score, accuracy, self._metric)
         values = (outcome.loss, outcome.accuracy)
-        exact = ("none" if value is None else value.hex() for value in values)
+        exact = ("none" if value is None else float(value).hex() for value in values)
         self._told.update(f"{' '.join(exact)}\n".encode())
 
     def copy(self) -> HistoryDigest:
