@@ -36,7 +36,7 @@ from autoprune.trials.models import Evaluation, StoredEvent, Trial, utc_now
 from autoprune.trials.records import Checkpoint, JobState, Json, Lease, NewTrial, TrialResult
 from autoprune.trials.rows import result_values, trial_values
 from autoprune.trials.store import TrialStore
-from benchmarks.sleeping_job import Sleeper, context_of, create_job
+from benchmarks.sleeping_job import LOOKAHEAD, Sleeper, context_of, create_job
 
 PAGE, REPEATS, AT_ONCE = 100, 20, 5000
 MORE = 1000
@@ -157,10 +157,8 @@ def run(db: str, folder: Path, searcher: str, trials: int) -> Json:
     drive(filling, job)
     filled_s = time.perf_counter() - begun
     stored = filling.checkpoint(job)
-    asked = len(filling.trial_lines(job))
-    del filling
     begun = time.perf_counter()
-    resuming = StoppingStore(db, folder, asked)
+    resuming = StoppingStore(db, folder, told + LOOKAHEAD)
     drive(resuming, job)
     return {
         "searcher": searcher,

@@ -21,28 +21,21 @@ SCHEDULES = "schedules"
 def outcome_of(trial: TrialRecord, metric: Metric) -> Outcome:
     """What the searcher is told of a finished trial."""
     result = trial.result
-    return Outcome(None) if result is None else _outcome(result.score, result.accuracy, metric)
-
-
-def _outcome(score: float | None, accuracy: float | None, metric: Metric) -> Outcome:
-    if score is None:
+    if result is None or result.score is None:
         return Outcome(None)
     # Searchers that prefer accuracy must not be led past a metric of the user's own.
-    return Outcome(metric.as_loss(score), accuracy if metric.name in METRICS else None)
+    accuracy = result.accuracy if metric.name in METRICS else None
+    return Outcome(metric.as_loss(result.score), accuracy)
 
 
 class HistoryDigest:
-    """Digest of what was asked and of the outcomes told, in the order of the trials.
+    """Digest of what was asked and of the scores told, in the order of the trials.
 
     It grows with the history, so that a checkpoint of a job of many trials costs no more than one
     of few.
-
-    Args:
-        metric: turns scores into outcomes.
     """
 
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
+    def __init__(self) -> None:
         self._asked, self._told = hashlib.sha256(), hashlib.sha256()
 
     def ask(self, trial: TrialLine) -> None:
@@ -53,20 +46,19 @@ class HistoryDigest:
 
     def tell(self, score: float | None, accuracy: float | None) -> None:
         """The next trial was told."""
-        outcome = _outcome(score, accuracy, self._metric)
-        values = (outcome.loss, outcome.accuracy)
-        exact = ("none" if value is None else float(value).hex() for value in values)
-        self._told.update(f"{' '.join(exact)}\n".encode())
+        self._told.update(f"{_exact(score)} {_exact(accuracy)}\n".encode())
 
-    def copy(self) -> HistoryDigest:
-        """Another one that has seen the same."""
-        copied = HistoryDigest(self._metric)
-        copied._asked, copied._told = self._asked.copy(), self._told.copy()
-        return copied
+    def untell(self) -> None:
+        """Nothing was told after all."""
+        self._told = hashlib.sha256()
 
     def value(self) -> str:
         """Of all that was asked and told until now, in hex."""
         return hashlib.sha256(self._asked.digest() + self._told.digest()).hexdigest()
+
+
+def _exact(value: float | None) -> str:
+    return "none" if value is None else float(value).hex()
 
 
 def take(searcher: Searcher, tells: int, history: str, schedules: IntArray) -> Checkpoint:

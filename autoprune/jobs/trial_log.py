@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from autoprune.evaluation.contract import Metric
 from autoprune.jobs.history import HistoryDigest, state_of, take
 from autoprune.trials.column_types import json_text
 from autoprune.trials.records import Checkpoint, NewTrial, TrialLine, TrialRecord, TrialResult
@@ -17,6 +17,8 @@ from searchers.seen import Seen
 
 _PAGE = 200
 """Trials read at once where a history is replayed."""
+_LINES = 2000
+"""Lines read at once: all of a big job's in memory would keep the garbage collector busy."""
 
 
 class TrialLog:
@@ -34,13 +36,12 @@ class TrialLog:
     Args:
         store: is read; the driver writes.
         job: its id.
-        metric: of the job.
         groups: how many widths a schedule has.
     """
 
-    def __init__(self, store: TrialStore, job: str, metric: Metric, groups: int) -> None:
+    def __init__(self, store: TrialStore, job: str, groups: int) -> None:
         self._store, self._job, self._groups = store, job, groups
-        self._digest = HistoryDigest(metric)
+        self._digest = HistoryDigest()
         self._schedules = Seen()
         self._records: dict[int, TrialRecord] = {}
         self._asked = 0
@@ -67,26 +68,35 @@ class TrialLog:
         A checkpoint stands for a history, and its digest is compared with that of the trials: the
         history is the truth, and without a checkpoint all of it is replayed.
         """
-        lines = self._store.trial_lines(self._job)
         checkpoint = self._store.checkpoint(self._job)
         if checkpoint is None:
-            self._enter(lines)
+            self._read()
             return None
         asked = int(checkpoint.state["values"]["common"]["asked"])
-        self._enter(lines[:asked])
-        state = self._state_at(checkpoint, lines[: checkpoint.tells])
-        self._enter(lines[asked:])
+        self._read(asked, checkpoint.tells)
+        state = None
+        if self._digest.value() == checkpoint.history:
+            state = state_of(checkpoint, self._schedules.array(self._groups))
+            self.tells = checkpoint.tells
+        else:
+            self._digest.untell()
+            self.weights.clear()
+        self._read()
         return state
 
-    def _state_at(self, checkpoint: Checkpoint, told: Sequence[TrialLine]) -> SearcherState | None:
-        digest = self._digest.copy()
-        for line in told:
-            digest.tell(line.score, line.accuracy)
-        if digest.value() != checkpoint.history:
-            return None
-        self._digest, self.tells = digest, len(told)
-        self.weights = {line.index: line.weights for line in told if line.weights is not None}
-        return state_of(checkpoint, self._schedules.array(self._groups))
+    def _read(self, end: int = sys.maxsize, tells: int = 0) -> None:
+        """Enter the stored trials from the next one on, the first ``tells`` of them as told."""
+        while self._asked < end:
+            limit = min(_LINES, end - self._asked)
+            lines = self._store.trial_lines(self._job, self._asked, limit)
+            if not lines:
+                return
+            self._enter(lines)
+            for line in lines:
+                if line.index < tells:
+                    self._digest.tell(line.score, line.accuracy)
+                    if line.weights is not None:
+                        self.weights[line.index] = line.weights
 
     def _enter(self, lines: Sequence[TrialLine]) -> None:
         for line in lines:

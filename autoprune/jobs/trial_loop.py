@@ -26,9 +26,7 @@ class TrialLoop:
         self._context = context
         self._evaluations = evaluations
         self._searcher: Searcher = context.make_searcher()
-        self._log = TrialLog(
-            context.store, context.job.id, context.metric, groups=len(context.groups)
-        )
+        self._log = TrialLog(context.store, context.job.id, groups=len(context.groups))
         self._outstanding: dict[int, Suggestion] = {}
         self._checkpointed = 0
 

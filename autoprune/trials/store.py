@@ -132,16 +132,13 @@ class TrialStore(JobStore, QueueStore, BrowseStore, FinalistStore, SharedStore):
         with self._database.read() as session:
             return [trial_record(row) for row in session.scalars(page.limit(limit))]
 
-    def trial_lines(self, job: str) -> list[TrialLine]:
-        """All trials in order, as little of each as a resume needs: there may be 100,000."""
+    def trial_lines(self, job: str, start: int, limit: int) -> list[TrialLine]:
+        """The same as :meth:`trials`, as little of each as a resume needs of all of them."""
         columns = (Trial.start_from, Trial.score, Trial.accuracy, Trial.weights)
-        rows = (
-            select(Trial.index, Trial.purpose, cast(Trial.widths, Text), *columns)
-            .where(Trial.job_id == job)
-            .order_by(Trial.index)
-        )
+        lines = select(Trial.index, Trial.purpose, cast(Trial.widths, Text), *columns)
+        page = lines.where(Trial.job_id == job, Trial.index >= start).order_by(Trial.index)
         with self._database.read() as session:
-            return [TrialLine(*row) for row in session.execute(rows)]
+            return [TrialLine(*row) for row in session.execute(page.limit(limit))]
 
     def checkpoint(self, job: str) -> Checkpoint | None:
         """The newest undamaged checkpoint."""
