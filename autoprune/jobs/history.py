@@ -38,10 +38,10 @@ class HistoryDigest:
     def __init__(self) -> None:
         self._asked, self._told = hashlib.sha256(), hashlib.sha256()
 
-    def ask(self, trial: TrialLine) -> None:
+    def ask(self, line: TrialLine) -> None:
         """The next trial was asked."""
         self._asked.update(
-            f"{trial.index} {trial.purpose} {trial.widths} {trial.start_from}\n".encode()
+            f"{line.trial} {line.purpose} {line.widths} {line.start_from}\n".encode()
         )
 
     def tell(self, score: float | None, accuracy: float | None) -> None:

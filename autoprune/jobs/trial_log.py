@@ -93,10 +93,10 @@ class TrialLog:
                 return
             self._enter(lines)
             for line in lines:
-                if line.index < tells:
+                if line.trial < tells:
                     self._digest.tell(line.score, line.accuracy)
                     if line.weights is not None:
-                        self.weights[line.index] = line.weights
+                        self.weights[line.trial] = line.weights
 
     def _enter(self, lines: Sequence[TrialLine]) -> None:
         for line in lines:

@@ -169,11 +169,12 @@ class TrialLine(NamedTuple):
     """As much of a trial as its job's history needs.
 
     Args:
+        trial: its index.
         widths: as the JSON text that is stored.
         weights: as of a :class:`TrialResult`.
     """
 
-    index: int
+    trial: int
     purpose: Purpose
     widths: str
     start_from: int | None

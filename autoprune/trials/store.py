@@ -29,7 +29,7 @@ from autoprune.trials.records import (
     TrialRecord,
     TrialResult,
 )
-from autoprune.trials.rows import event_record, trial_record
+from autoprune.trials.rows import event_record, trial_line, trial_record
 from autoprune.trials.shared_store import SharedStore
 
 
@@ -138,7 +138,7 @@ class TrialStore(JobStore, QueueStore, BrowseStore, FinalistStore, SharedStore):
         lines = select(Trial.index, Trial.purpose, cast(Trial.widths, Text), *columns)
         page = lines.where(Trial.job_id == job, Trial.index >= start).order_by(Trial.index)
         with self._database.read() as session:
-            return [TrialLine(*row) for row in session.execute(page.limit(limit))]
+            return [trial_line(row) for row in session.execute(page.limit(limit))]
 
     def checkpoint(self, job: str) -> Checkpoint | None:
         """The newest undamaged checkpoint."""
