@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -25,9 +26,10 @@ class Seen:
         """Remember a schedule, [G]."""
         self._rows[_key(widths)] = None
 
-    def update(self, rows: Iterable[npt.ArrayLike]) -> None:
+    def update(self, rows: Iterable[Iterable[int]]) -> None:
         """Remember schedules, [G] each, in their order."""
-        self._rows.update(dict.fromkeys(_key(row) for row in rows))
+        # For whole numbers of Python this is several times as fast as numpy.
+        self._rows.update(dict.fromkeys(array("q", row).tobytes() for row in rows))
 
     @classmethod
     def stored(cls, arrays: Mapping[str, npt.NDArray[np.generic]], groups: int) -> Seen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -38,15 +39,15 @@ class HistoryDigest:
     def __init__(self) -> None:
         self._asked, self._told = hashlib.sha256(), hashlib.sha256()
 
-    def ask(self, line: TrialLine) -> None:
-        """The next trial was asked."""
-        self._asked.update(
-            f"{line.trial} {line.purpose} {line.widths} {line.start_from}\n".encode()
-        )
+    def ask(self, lines: Iterable[TrialLine]) -> None:
+        """The next trials were asked."""
+        said = (f"{line.trial} {line.purpose} {line.widths} {line.start_from}\n" for line in lines)
+        self._asked.update("".join(said).encode())
 
-    def tell(self, score: float | None, accuracy: float | None) -> None:
-        """The next trial was told."""
-        self._told.update(f"{_exact(score)} {_exact(accuracy)}\n".encode())
+    def tell(self, told: Iterable[tuple[float | None, float | None]]) -> None:
+        """The next trials were told: their scores and accuracies."""
+        said = (f"{_exact(score)} {_exact(accuracy)}\n" for score, accuracy in told)
+        self._told.update("".join(said).encode())
 
     def untell(self) -> None:
         """Nothing was told after all."""

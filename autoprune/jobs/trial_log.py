@@ -92,15 +92,14 @@ class TrialLog:
             if not lines:
                 return
             self._enter(lines)
-            for line in lines:
-                if line.trial < tells:
-                    self._digest.tell(line.score, line.accuracy)
-                    if line.weights is not None:
-                        self.weights[line.trial] = line.weights
+            told = [line for line in lines if line.trial < tells]
+            self._digest.tell((line.score, line.accuracy) for line in told)
+            self.weights.update(
+                {line.trial: line.weights for line in told if line.weights is not None}
+            )
 
     def _enter(self, lines: Sequence[TrialLine]) -> None:
-        for line in lines:
-            self._digest.ask(line)
+        self._digest.ask(lines)
         self._schedules.update(json.loads(f"[{','.join(line.widths for line in lines)}]"))
         self._asked += len(lines)
 
@@ -120,8 +119,8 @@ class TrialLog:
     def tell(self, index: int) -> None:
         """The searcher was told, in the order of the trials."""
         result = self[index].result
-        score, accuracy = (None, None) if result is None else (result.score, result.accuracy)
-        self._digest.tell(score, accuracy)
+        told = (None, None) if result is None else (result.score, result.accuracy)
+        self._digest.tell([told])
         if result is not None and result.weights is not None:
             self.weights[index] = result.weights
         del self._records[index]

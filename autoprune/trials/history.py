@@ -58,6 +58,7 @@ def _advance(
         .where(*this, Trial.state == before)
         .values(state=after, **values)
         .returning(Trial.evaluation_key)
+        .execution_options(synchronize_session=False)  # no trial is an object of the session
     )
     key = session.execute(moved).scalar_one_or_none()
     if key is None:
