@@ -204,7 +204,7 @@ def main() -> None:
     print(
         f"{found['searcher']}: {found['told']:,} trials told, made in {found['filled_s']:.0f} s; "
         f"resumed to the first new trial in {found['resume_s']:.2f} s, from a checkpoint of "
-        f"{found['checkpoint_bytes'] / 1e3:.0f} kB\n"
+        f"{found['checkpoint_bytes']:,} bytes\n"
         f"page of {PAGE} of these trials: {pages}\n"
         f"load average at the end: {found['load_average']:.1f}"
     )
