@@ -29,9 +29,10 @@ class TrialLog:
         log.resume() -> state       # or None: the history is to be replayed from its beginning
         log.ask([t0, t1]), log.finish(1, result), log.finish(0, result), log.tell(0)
 
-    In memory are the trials that are not told, the schedules of all, and their digest. A trial that was told is read
-    from the database where somebody wants it again, which only trials that start from its weights
-    do. So neither a resume nor a step costs more than a glance at the trials there are.
+    In memory are the trials that are not told, the schedules of all, and their digest. A trial that
+    was told is read from the database where somebody wants it again, which only trials that start
+    from its weights do. So a step reads nothing of the trials before it, and a resume a line of
+    each.
 
     Args:
         store: is read; the driver writes.
