@@ -9,18 +9,11 @@ proposal.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from autoprune.errors import AutopruneError, ReplayMismatchError
 from autoprune.jobs.context import SearchContext
 from autoprune.jobs.evaluations import Evaluations, Task
-from autoprune.jobs.history import (
-    TELLS_PER_CHECKPOINT,
-    history_digest,
-    outcome_of,
-    state_of,
-    take,
-)
+from autoprune.jobs.history import TELLS_PER_CHECKPOINT, outcome_of
+from autoprune.jobs.trial_log import TrialLog
 from autoprune.trials.records import Checkpoint, NewTrial, TrialRecord, TrialResult
 from searchers.base import Searcher
 from searchers.contract import MisuseError, SearcherError, Suggestion, Wait
@@ -33,9 +26,8 @@ class TrialLoop:
         self._context = context
         self._evaluations = evaluations
         self._searcher: Searcher = context.make_searcher()
-        self._records: list[TrialRecord] = context.store.trials(context.job.id)
+        self._log = TrialLog(context.store, context.job.id, groups=len(context.groups))
         self._outstanding: dict[int, Suggestion] = {}
-        self._tells = 0
         self._checkpointed = 0
 
     def run(self) -> None:
@@ -44,32 +36,27 @@ class TrialLoop:
         self._ask_and_commit(told=None)
         while self._outstanding:
             index = min(self._outstanding)
-            replayed = self._records[index].state == "told"
+            replayed = self._log[index].state == "told"
             if not replayed:
                 self._wait_for(index)
             self._tell(index)
             self._ask_and_commit(told=None if replayed else index)
 
     def _restore_checkpoint(self) -> None:
-        checkpoint = self._context.store.checkpoint(self._context.job.id)
-        if checkpoint is None:
+        state = self._log.resume()
+        if state is None:
             return
-        state = state_of(checkpoint)
-        common = state.values["common"]
-        asked = int(common["asked"])  # type: ignore[index]
-        stored = history_digest(self._records[:asked], checkpoint.tells, self._context.metric)
-        if stored != checkpoint.history:
-            return  # the history is the truth: replay all of it
         try:
             self._searcher.restore(state)
         except MisuseError as error:
             raise ReplayMismatchError(
                 f"job {self._context.job.id}: its searcher cannot go on: {error}"
             ) from error
-        self._tells = self._checkpointed = checkpoint.tells
-        for trial in self._records[checkpoint.tells : asked]:
-            self._outstanding[trial.index] = Suggestion(
-                trial.index, trial.widths, trial.purpose, trial.start_from
+        self._checkpointed = self._log.tells
+        for index in range(self._log.tells, self._searcher.asked):
+            trial = self._log[index]
+            self._outstanding[index] = Suggestion(
+                index, trial.widths, trial.purpose, trial.start_from
             )
             self._begin(trial)
 
@@ -78,19 +65,7 @@ class TrialLoop:
         fresh = [trial for trial in new if trial is not None]
         if told is None and not fresh:
             return
-        self._records.extend(
-            TrialRecord(
-                t.index,
-                t.purpose,
-                t.widths,
-                t.start_from,
-                t.predicted,
-                t.evaluation_key,
-                "asked",
-                None,
-            )
-            for t in fresh
-        )
+        self._log.ask(fresh)
         wish = self._context.store.commit(
             self._context.lease,
             told=() if told is None else (told,),
@@ -101,7 +76,7 @@ class TrialLoop:
         self._context.heed(wish)
         self._forget_weights()
         for trial in fresh:
-            self._begin(self._records[trial.index])
+            self._begin(self._log[trial.index])
 
     def _ask(self) -> list[Suggestion]:
         suggestions = []
@@ -117,13 +92,13 @@ class TrialLoop:
 
     def _proposal(self, suggestion: Suggestion) -> NewTrial | None:
         """A new trial, or None for one the database holds already (compared here)."""
-        if suggestion.id < len(self._records):
+        if suggestion.id < len(self._log):
             self._audit(suggestion)
-            self._begin(self._records[suggestion.id])
+            self._begin(self._log[suggestion.id])
             return None
         self._check_weights(suggestion)
         start = suggestion.start_from
-        start_key = None if start is None else self._records[start].evaluation_key
+        start_key = None if start is None else self._log[start].evaluation_key
         return NewTrial(
             suggestion.id,
             suggestion.purpose,
@@ -139,15 +114,15 @@ class TrialLoop:
         start = suggestion.start_from
         if start is None:
             return
-        if "probe" in (suggestion.purpose, self._records[start].purpose):
+        if "probe" in (suggestion.purpose, self._log[start].purpose):
             raise SearcherError(
                 f"{self._searcher.name} lets {suggestion.purpose} {suggestion.id} start from the "
-                f"weights of {self._records[start].purpose} {start}: a probe scores the base "
+                f"weights of {self._log[start].purpose} {start}: a probe scores the base "
                 "weights and leaves none"
             )
 
     def _audit(self, suggestion: Suggestion) -> None:
-        stored = self._records[suggestion.id]
+        stored = self._log[suggestion.id]
         proposed = (suggestion.widths, suggestion.purpose, suggestion.start_from)
         if proposed != (stored.widths, stored.purpose, stored.start_from):
             raise ReplayMismatchError(
@@ -174,14 +149,13 @@ class TrialLoop:
         )
 
     def _wait_for(self, index: int) -> None:
-        while self._records[index].result is None:
+        while self._log[index].result is None:
             for ticket, result in self._evaluations.next():
                 self._finish(int(ticket), result)
 
     def _finish(self, index: int, result: TrialResult) -> None:
         self._context.store.finish_trial(self._context.lease, index, result)
-        self._records[index] = replace(self._records[index], state="finished", result=result)
-        trial = self._records[index]
+        trial = self._log.finish(index, result)
         self._context.progress(
             "trial",
             {
@@ -196,22 +170,19 @@ class TrialLoop:
         )
 
     def _tell(self, index: int) -> None:
-        trial = self._records[index]
-        self._searcher.tell(index, outcome_of(trial, self._context.metric))
+        self._searcher.tell(index, outcome_of(self._log[index], self._context.metric))
         del self._outstanding[index]
-        self._tells += 1
-        self._records[index] = replace(trial, state="told")
+        self._log.tell(index)
 
     def _checkpoint_if_due(self) -> Checkpoint | None:
-        if self._tells - self._checkpointed < TELLS_PER_CHECKPOINT:
+        if self._log.tells - self._checkpointed < TELLS_PER_CHECKPOINT:
             return None
-        self._checkpointed = self._tells
-        history = history_digest(self._records, self._tells, self._context.metric)
-        return take(self._searcher, self._tells, history)
+        self._checkpointed = self._log.tells
+        return self._log.checkpoint(self._searcher)
 
     def _weights_of(self, index: int) -> bytes:
         """The finetuned weights of a told trial, evaluated again where they were deleted."""
-        trial = self._records[index]
+        trial = self._log[index]
         stored = self._evaluations.stored_weights(trial.result)
         if stored is not None:
             return stored
@@ -232,7 +203,7 @@ class TrialLoop:
                 "database "
                 "holds another score: this machine does not compute what the one before computed"
             )
-        self._records[index] = replace(trial, result=again)
+        self._log.repeat(index, again)
         return self._context.store.get_artifact(again.weights)
 
     def _forget_weights(self) -> None:
@@ -240,13 +211,9 @@ class TrialLoop:
         if not self._searcher.carries_weights:
             return
         needed = self._searcher.retained()
-        starts = {self._records[i].start_from for i in self._outstanding}
-        for trial in self._records[: self._tells]:
-            if trial.result is None or trial.result.weights is None:
-                continue
-            if trial.index not in needed and trial.index not in starts:
-                if self._context.store.has_artifact(trial.result.weights):  # not before a resume
-                    self._context.store.delete_artifact(trial.result.weights)
-                self._records[trial.index] = replace(
-                    trial, result=replace(trial.result, weights=None)
-                )
+        starts = {suggestion.start_from for suggestion in self._outstanding.values()}
+        for index, weights in list(self._log.weights.items()):
+            if index not in needed and index not in starts:
+                if self._context.store.has_artifact(weights):  # not before a resume
+                    self._context.store.delete_artifact(weights)
+                self._log.forget_weights(index)

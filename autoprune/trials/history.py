@@ -53,14 +53,21 @@ def _advance(
 ) -> str:
     """Move a trial from one state to the next; returns its evaluation key."""
     this = (Trial.job_id == job, Trial.index == index)
-    row = session.execute(select(Trial.state, Trial.evaluation_key).where(*this)).one_or_none()
-    if row is None or row.state != before:
-        found = "there is no such trial" if row is None else f"it is {row.state!r}"
+    moved = (
+        update(Trial)
+        .where(*this, Trial.state == before)
+        .values(state=after, **values)
+        .returning(Trial.evaluation_key)
+        .execution_options(synchronize_session=False)  # no trial is an object of the session
+    )
+    key = session.execute(moved).scalar_one_or_none()
+    if key is None:
+        state = session.execute(select(Trial.state).where(*this)).scalar_one_or_none()
+        found = "there is no such trial" if state is None else f"it is {state!r}"
         raise AutopruneError(
             f"job {job}: trial {index} cannot become {after!r}: {found}, expected {before!r}"
         )
-    session.execute(update(Trial).where(*this).values(state=after, **values))
-    return str(row.evaluation_key)
+    return str(key)
 
 
 def note(session: Session, job: str, events: Sequence[tuple[str, Json]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 JobState = Literal["queued", "running", "paused", "cancelled", "finished", "failed"]
 TrialState = Literal["asked", "finished", "told"]
@@ -165,6 +165,24 @@ class TrialRecord:
     evaluation_key: str
     state: TrialState
     result: TrialResult | None
+
+
+class TrialLine(NamedTuple):
+    """As much of a trial as its job's history needs.
+
+    Args:
+        trial: its index.
+        widths: as the JSON text that is stored.
+        weights: as of a :class:`TrialResult`.
+    """
+
+    trial: int
+    purpose: Purpose
+    widths: str
+    start_from: int | None
+    score: float | None = None
+    accuracy: float | None = None
+    weights: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from sqlalchemy import Row
+
 from autoprune.trials.column_types import storable
 from autoprune.trials.models import Finalist, Job, ResultColumns, StoredEvent, Trial
 from autoprune.trials.records import (
@@ -13,6 +15,7 @@ from autoprune.trials.records import (
     JobState,
     NewTrial,
     Purpose,
+    TrialLine,
     TrialRecord,
     TrialResult,
     TrialState,
@@ -54,6 +57,11 @@ def trial_record(row: Trial) -> TrialRecord:
         state=cast(TrialState, row.state),
         result=result_of(row),
     )
+
+
+def trial_line(row: Row[*tuple[Any, ...]]) -> TrialLine:
+    """As much of a trial as its history needs, from columns in that order."""
+    return TrialLine._make(row)
 
 
 def trial_values(job: str, trial: NewTrial) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Text, cast, select, update
 
 from autoprune.trials import history, leases
 from autoprune.trials.browse_store import BrowseStore
@@ -25,10 +25,11 @@ from autoprune.trials.records import (
     Json,
     Lease,
     NewTrial,
+    TrialLine,
     TrialRecord,
     TrialResult,
 )
-from autoprune.trials.rows import event_record, trial_record
+from autoprune.trials.rows import event_record, trial_line, trial_record
 from autoprune.trials.shared_store import SharedStore
 
 
@@ -130,6 +131,14 @@ class TrialStore(JobStore, QueueStore, BrowseStore, FinalistStore, SharedStore):
         page = select(Trial).where(Trial.job_id == job, Trial.index >= start).order_by(Trial.index)
         with self._database.read() as session:
             return [trial_record(row) for row in session.scalars(page.limit(limit))]
+
+    def trial_lines(self, job: str, start: int, limit: int) -> list[TrialLine]:
+        """The same as :meth:`trials`, as little of each as a resume needs of all of them."""
+        columns = (Trial.start_from, Trial.score, Trial.accuracy, Trial.weights)
+        lines = select(Trial.index, Trial.purpose, cast(Trial.widths, Text), *columns)
+        page = lines.where(Trial.job_id == job, Trial.index >= start).order_by(Trial.index)
+        with self._database.read() as session:
+            return [trial_line(row) for row in session.execute(page.limit(limit))]
 
     def checkpoint(self, job: str) -> Checkpoint | None:
         """The newest undamaged checkpoint."""

@@ -9,9 +9,17 @@ import pytest
 from sqlalchemy import Engine, text
 
 from autoprune.errors import AutopruneError, InputError, UnknownJobError
+from autoprune.trials.column_types import json_text
 from autoprune.trials.database import Database
 from autoprune.trials.models import Job
-from autoprune.trials.records import Checkpoint, FinalistRecord, Lease, NewTrial, TrialResult
+from autoprune.trials.records import (
+    Checkpoint,
+    FinalistRecord,
+    Lease,
+    NewTrial,
+    TrialLine,
+    TrialResult,
+)
 from autoprune.trials.store import TrialStore
 
 MakeTrial = Callable[[int], NewTrial]
@@ -90,6 +98,21 @@ def test_one_commit_holds_a_whole_step(
     assert (record.stage, record.state, record.error) == ("race", "paused", "stopped")
     assert record.timing_dependent
     assert record.results == {"chosen": {"slot": 1}}
+
+
+def test_a_line_says_of_a_trial_what_its_history_needs(
+    store: TrialStore, job: str, lease: Lease, trial: MakeTrial, result: TrialResult
+) -> None:
+    asked = [trial(0), replace(trial(1), start_from=0, purpose="step"), trial(2)]
+    store.commit(lease, asked=asked)
+    store.finish_trial(lease, 0, result)
+    told = (result.score, result.accuracy, result.weights)
+    assert store.trial_lines(job, 0, 10) == [
+        TrialLine(0, "candidate", json_text(list(asked[0].widths)), None, *told),
+        TrialLine(1, "step", json_text(list(asked[1].widths)), 0),
+        TrialLine(2, "candidate", json_text(list(asked[2].widths)), None),
+    ]
+    assert [line.trial for line in store.trial_lines(job, 1, 1)] == [1]
 
 
 def test_results_of_a_job_are_merged_and_marks_stay(
