@@ -4,8 +4,9 @@
 
 Scores the best trials of finished jobs again under each recipe, written steps:learning
 rate:teacher's weight. The jobs have to be of one network and one data set. Prints a line for each
-recipe: Spearman's rank correlation with the last one, by score and by accuracy, the mean accuracy,
-and seconds for each schedule.
+recipe: Spearman's rank correlation with the last one, by score, by score with the capacity that it
+does not see (as the solver counts it), and by accuracy, the mean accuracy, and seconds for each
+schedule.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from scipy.stats import spearmanr
 
 from autoprune import composition
@@ -28,12 +30,17 @@ from autoprune.evaluation.contract import (
 )
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.evaluator import NetworkEvaluator
+from autoprune.jobs.capacity import unseen_capacity
 from autoprune.jobs.context import silent
 from autoprune.jobs.knowledge import evaluated_of
 from autoprune.jobs.planning import Plan
 from autoprune.trials.records import TrialRecord
+from searchers.contract import FloatArray
+from searchers.solver.probes import capacity_lost
+from searchers.solver.tables import places_of
 
 Widths = tuple[int, ...]
+_CORRELATIONS = ("scores", "with_capacity", "accuracies")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,10 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     jobs = [stores.trials.trials(stores.trials.job(job).id) for job in options.jobs]
     schedules = [w for trials in jobs for w in best_of(trials, plan.metric, options.each)]
     distinct = list(dict.fromkeys(schedules))
-    scored = [score(plan, distinct, recipe_of(text, plan.fidelity)) for text in options.recipes]
+    recipes = [recipe_of(text, plan.fidelity) for text in options.recipes]
+    scored = [score(plan, distinct, recipe) for recipe in recipes]
+    lost = lost_of(plan, distinct)
     rows = [
-        row_of(text, results, scored[-1])
-        for text, results in zip(options.recipes, scored, strict=True)
+        {
+            "recipe": text,
+            **row_of(results, scored[-1], unseen_capacity(recipe.steps, recipes[-1].steps) * lost),
+        }
+        for text, recipe, results in zip(options.recipes, recipes, scored, strict=True)
     ]
     if options.json:
         print(json.dumps({"schedules": distinct, "recipes": rows}, indent=2))
@@ -85,13 +97,29 @@ def score(plan: Plan, schedules: Sequence[Widths], fidelity: Fidelity) -> list[E
     ]
 
 
+def lost_of(plan: Plan, schedules: Sequence[Widths]) -> FloatArray:
+    """The capacity that each schedule loses; [N]."""
+    groups = plan.problem.groups
+    places = places_of(groups, list(schedules))
+    curves = enumerate(capacity_lost(groups))
+    return np.sum([curve[places[:, group]] for group, curve in curves], axis=0)
+
+
 def row_of(
-    recipe: str, results: Sequence[EvaluationResult], last: Sequence[EvaluationResult]
+    results: Sequence[EvaluationResult], last: Sequence[EvaluationResult], unseen: FloatArray
 ) -> dict[str, Any]:
-    """What one recipe's scores say about the last one's."""
+    """What one recipe's scores say about the last one's.
+
+    Args:
+        unseen: what each schedule's capacity will add to the logarithm of its score, a loss; [N].
+    """
+    expected = [
+        None if r.score is None else r.score * float(np.exp(added))
+        for r, added in zip(results, unseen, strict=True)
+    ]
     return {
-        "recipe": recipe,
         "scores": _correlation([r.score for r in results], [r.score for r in last]),
+        "with_capacity": _correlation(expected, [r.score for r in last]),
         "accuracies": _correlation([r.accuracy for r in results], [r.accuracy for r in last]),
         "accuracy": statistics.fmean(r.accuracy or 0.0 for r in results),
         "seconds": statistics.median(r.seconds for r in results),
@@ -101,10 +129,11 @@ def row_of(
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Markdown, a line for each recipe."""
-    head = ("steps : rate : teacher", "scores", "accuracies", "mean accuracy", "seconds")
+    head = ["steps : rate : teacher", "scores", "with capacity", "accuracies"]
+    head += ["mean accuracy", "seconds"]
     lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
     for row in rows:
-        cells = [row["recipe"], f"{row['scores']:.2f}", f"{row['accuracies']:.2f}"]
+        cells = [row["recipe"], *(f"{row[key]:.2f}" for key in _CORRELATIONS)]
         cells += [f"{row['accuracy']:.1%}", f"{row['seconds']:.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

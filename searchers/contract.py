@@ -58,6 +58,7 @@ class Group:
         choices: legal widths in ascending order; the last is ``units``.
         unit_norms: squared L2 norm of every unit, summed over tied layers; shape [units].
         traits: of the layer that produces the channels.
+        layers: how many layers produce them: more than one where outputs are added.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Group:
     choices: tuple[int, ...]
     unit_norms: FloatArray | None = field(default=None, compare=False)
     traits: LayerTraits | None = None
+    layers: int = field(default=1, compare=False)
 
     def __post_init__(self) -> None:
         legal = bool(self.choices) and list(self.choices) == sorted(set(self.choices))

@@ -43,20 +43,26 @@ class Portfolio(Searcher):
     Args:
         problem: every group needs ``unit_norms``.
         seed: of all draws.
-        known: schedules and losses told before, at any budget; the solver's.
+        capacity, known: the solver's.
 
     Raises:
         ProblemError: a group has no unit_norms.
     """
 
     name = "portfolio"
-    version = 3
+    version = 4
 
     def __init__(
-        self, problem: Problem, *, seed: int = 0, known: Sequence[tuple[Widths, float]] = ()
+        self,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        capacity: float = 0.0,
+        known: Sequence[tuple[Widths, float]] = (),
     ) -> None:
         super().__init__(problem, seed=seed)
-        self._solver, self._others = _members(problem, seed, known)
+        self._capacity = capacity
+        self._solver, self._others = _members(problem, seed, capacity, known)
         self._owners: dict[int, list[tuple[int, int]]] = {}
         self._known: dict[Widths, Outcome] = {}
 
@@ -126,7 +132,8 @@ class Portfolio(Searcher):
         return values, prefixed_arrays(states)
 
     def _load(self, values: Mapping[str, Any], arrays: Arrays) -> None:
-        solver, others = _members(self.problem, self.seed, ())  # the solver's state has the known
+        # The solver's state has the known.
+        solver, others = _members(self.problem, self.seed, self._capacity, ())
         for index, (member, said) in enumerate(
             zip([solver, *others], values["members"], strict=True)
         ):
@@ -139,10 +146,11 @@ class Portfolio(Searcher):
 
 
 def _members(
-    problem: Problem, seed: int, known: Sequence[tuple[Widths, float]]
+    problem: Problem, seed: int, capacity: float, known: Sequence[tuple[Widths, float]]
 ) -> tuple[Solver, list[Searcher]]:
     # What the others have scored already must not use up the solver's own count.
-    solver = Solver(replace(problem, trials=2 * problem.trials), seed=seed, known=known)
+    trials = 2 * problem.trials
+    solver = Solver(replace(problem, trials=trials), seed=seed, capacity=capacity, known=known)
     quotas = {name: max(1, int(share * problem.trials)) for name, share in SHARES.items()}
     others = [make(name, replace(problem, trials=quota), seed) for name, quota in quotas.items()]
     return solver, others

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from autoprune.budget import latency_key
 from autoprune.data.task_names import task_identity
 from autoprune.evaluation.contract import EVALUATION_VERSION, Fidelity, Metric, Probe
 from autoprune.evaluation.metrics import metric_code, metric_of
+from autoprune.jobs.capacity import unseen_capacity
 from autoprune.jobs.devices import Tables, hashes_of, primary_of
 from autoprune.jobs.limits import (
     Yardstick,
@@ -31,7 +33,7 @@ from autoprune.spec import JobSpec
 from autoprune.trials.records import Json
 from searchers.base import Searcher
 from searchers.contract import Group, LayerTraits, Load, Problem
-from searchers.registry import make
+from searchers.registry import make, options_of
 
 WHAT_VERSION = 3
 
@@ -95,6 +97,16 @@ class Plan:
         """What trials are ranked by."""
         return metric_of(self.spec.metric, self.subject.task)
 
+    @property
+    def searcher_options(self) -> dict[str, Any]:
+        """Those given, and for a searcher that counts capacity what its trials will not see."""
+        given = self.spec.searcher_options
+        if "capacity" not in options_of(self.spec.searcher):
+            return given
+        epoch = len(self.subject.data.train) / self.fidelity.batch_size
+        trained = self.race.steps + self.spec.finetune_epochs * epoch
+        return {"capacity": unseen_capacity(self.fidelity.steps, trained), **given}
+
     def searcher(self) -> Searcher:
         """A fresh searcher."""
         spec = self.spec
@@ -103,7 +115,7 @@ class Plan:
             self.problem,
             seed=spec.seed,
             warm_start=spec.warm_start,
-            **self.start.options(spec.searcher, spec.searcher_options),
+            **self.start.options(spec.searcher, self.searcher_options),
         )
 
     def rung(self, fraction: float) -> Load:
@@ -148,7 +160,7 @@ class Plan:
             "criterion": spec.criterion,
             "searcher": spec.searcher,
             "searcher_version": self.searcher().version,
-            "searcher_options": spec.searcher_options,
+            "searcher_options": self.searcher_options,
             "warm_start": spec.warm_start,
             "trials": spec.trials,
             "seed": spec.seed,
@@ -210,7 +222,7 @@ def make_plan(spec: JobSpec, subject: Subject, tables: Tables, primary: str | No
 def _problem(spec: JobSpec, subject: Subject, load: Load, parts: tuple[Load, ...]) -> Problem:
     norms = unit_norms(subject.model.state_dict(), subject.space)
     groups = tuple(
-        Group(g.name, g.units, g.choices, norms.get(g.name), _traits(subject, g))
+        Group(g.name, g.units, g.choices, norms.get(g.name), _traits(subject, g), len(g.producers))
         for g in subject.space.groups
     )
     return Problem(groups, load, spec.trials, parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -27,13 +28,14 @@ from searchers.solver.nearby import mutants, scattered
 from searchers.solver.probes import (
     UNPRUNED,
     Probe,
+    capacity_lost,
     norm_lost,
     planned,
     sensitivities,
     shrinkage,
 )
 from searchers.solver.surrogate import Belief, Curves, Surrogate
-from searchers.solver.tables import places_of
+from searchers.solver.tables import TableSum, places_of
 from searchers.uniform import filled_uniform, uniform_widths
 
 Objective = Literal["sum", "minimax"]
@@ -72,11 +74,14 @@ class Solver(Searcher):
         seed: of the samples that keep it looking around.
         objective: ``sum`` minimises the modelled loss; ``minimax`` the damage to the worst group.
         probes: widths at which each group is probed; 0 does without.
+        capacity: how much higher the logarithm of the loss ends, beyond what scores show, where
+            all layers are narrower by a factor e (:func:`~searchers.solver.probes.capacity_lost`).
+            Scores after short finetunes show little of it; 0 takes them at their word.
         known: schedules and losses told before, of the same groups at any budget.
     """
 
     name = "solver"
-    version = 3
+    version = 4
 
     def __init__(
         self,
@@ -85,6 +90,7 @@ class Solver(Searcher):
         seed: int = 0,
         objective: Objective = "sum",
         probes: int = 3,
+        capacity: float = 0.0,
         known: Sequence[tuple[Widths, float]] = (),
     ) -> None:
         super().__init__(problem, seed=seed)
@@ -92,7 +98,10 @@ class Solver(Searcher):
             raise SearcherError(f"solver: objective must be 'sum' or 'minimax', got {objective!r}")
         if probes < 0:
             raise SearcherError(f"solver: probes must be at least 0, got {probes}")
+        if not 0.0 <= capacity < math.inf:
+            raise SearcherError(f"solver: capacity must be finite and at least 0, got {capacity}")
         self._objective = objective
+        self._lost = [capacity * curve for curve in capacity_lost(problem.groups)]
         self._bounds = Bounds(problem, uniform_widths(problem))
         self._planned = planned(problem.groups, probes)
         self._probed: dict[Probe, float] = {}
@@ -205,9 +214,10 @@ class Solver(Searcher):
 
     def _minimised(self, coefficients: FloatArray, *, exactly: bool) -> Widths:
         """The schedule within budget that minimises the model, with proof or in a moment."""
-        table = self._model().table(coefficients)
         if self._objective == "minimax":
+            table = self._model().table(coefficients)
             return least_worst(self.problem, table)
+        table = self._goal(coefficients)
         if not exactly:
             return self._bounds.sketch(table)
         widths, proof = self._bounds.solve(table)
@@ -216,14 +226,34 @@ class Solver(Searcher):
 
     def _near(self) -> Widths:
         """The best of many changes to the answer and the best told, by a sample of the model."""
-        table = self._model().table(self._coefficients(self._rng(self._asked, _ATTEMPTS)))
-        best = sorted(self._told, key=lambda told: told[1])[:_CENTRES]
-        centres = [self._answer or (), *(widths for widths, _ in best)]
+        table = self._goal(self._coefficients(self._rng(self._asked, _ATTEMPTS)))
+        centres = [self._answer or (), *self._best()]
         fitting = [w for w in dict.fromkeys(centres) if w and self.problem.feasible(w)[0]]
         rows = mutants(self.problem, fitting, self._rng(self._asked, _ATTEMPTS + 1))
         order = np.argsort(table(places_of(self.problem.groups, rows)), kind="stable")
         new = (row for row in rows[order] if row not in self._seen)
         return tuple(int(width) for width in next(new, rows[order[0]]))
+
+    def _goal(self, coefficients: FloatArray) -> TableSum:
+        """What is minimised: the loss as modelled, and what narrow layers will add to it."""
+        return self._model().table(coefficients).plus(self._lost, self._unit())
+
+    def _best(self) -> list[Widths]:
+        """The best schedules told, with what narrow layers will add to their losses."""
+        if not self._told:
+            return []
+        places = places_of(self.problem.groups, [widths for widths, _ in self._told])
+        values, _, spread = self._scale()
+        added = sum(curve[places[:, group]] for group, curve in enumerate(self._lost))
+        order = np.argsort(values / spread + self._unit() * added, kind="stable")
+        return [self._told[int(index)][0] for index in order[:_CENTRES]]
+
+    def _unit(self) -> float:
+        """A change of the logarithm of the loss by 1, in spreads of what was told."""
+        if len(self._told) < 2:
+            return 0.0  # without a spread the measures alone decide
+        _, mean, spread = self._scale()
+        return (1.0 if self._logarithmic else abs(mean)) / spread
 
     def _coefficients(self, rng: np.random.Generator | None = None) -> FloatArray:
         """The model's mean, or with a generator a draw from what it still holds possible; [D]."""

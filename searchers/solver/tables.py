@@ -8,7 +8,7 @@ function itself is a sum over single groups and pairs, as a latency table's is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -46,6 +46,12 @@ class TableSum:
         for (a, b), values in self.pairs.items():
             total += values[rows[:, a], rows[:, b]]
         return total
+
+    def plus(self, curves: Sequence[FloatArray], weight: float) -> TableSum:
+        """This sum and ``weight`` times one array for each group."""
+        added = zip(self.singles, curves, strict=True)
+        singles = tuple(values + weight * curve for values, curve in added)
+        return replace(self, singles=singles)
 
 
 def places_of(groups: Sequence[Group], widths: npt.ArrayLike) -> IntArray:

@@ -73,6 +73,21 @@ def test_another_budget_begins_with_the_jobs_evaluations(
     assert [widths for widths, _ in tighter._plan.start.known] == told
 
 
+def test_the_solver_is_told_how_much_longer_the_chosen_network_is_trained(
+    result: autoprune.SearchResult, search: Callable[..., autoprune.SearchResult]
+) -> None:
+    def capacity(found: autoprune.SearchResult) -> float | None:
+        return found._plan.what()["searcher_options"].get("capacity")
+
+    options = {"budget": "65%", "searcher": "solver", "searcher_options": {"probes": 0}}
+    assert capacity(result) is None  # random search counts none
+    short, long = (search(network(), finetune_epochs=epochs, **options) for epochs in (0, 2))
+    assert capacity(short) == 0.0  # one step, as in a trial
+    assert capacity(long) > 0.0
+    own = {**options, "searcher_options": {"probes": 0, "capacity": 0.5}}
+    assert capacity(search(network(), **own)) == 0.5
+
+
 def test_the_program_cannot_go_on_from_a_job_with_objects_in_memory(
     result: autoprune.SearchResult, folder: Path
 ) -> None:

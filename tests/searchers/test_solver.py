@@ -1,5 +1,6 @@
 """The solver: its order of asks, and what it learns from."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from solver_cases import additive_score, plain, probed, truth
 
 from searchers import MisuseError, Outcome, Problem, SearcherError, Suggestion, Wait, make
 from searchers.solver import Solver
-from searchers.solver.probes import sensitivities
+from searchers.solver.probes import capacity_lost, sensitivities
 from searchers.solver.tables import places_of
 from searchers.testing import run, sample_problem, sample_score
 from searchers.uniform import filled_uniform, uniform_widths
@@ -197,3 +198,40 @@ def test_nothing_is_scattered_where_enough_is_known() -> None:
 def test_illegal_options_are_refused(options: dict[str, object], said: str) -> None:
     with pytest.raises(SearcherError, match=said):
         Solver(sample_problem(), **options)
+
+
+def test_capacity_moves_the_answer_to_wide_layers_and_counts_each_layer_of_a_group() -> None:
+    """Scores alone would narrow the first groups: they cost most and hurt least."""
+
+    def lost(problem: Problem, capacity: float) -> float:
+        solver = Solver(problem, capacity=capacity, probes=0)
+        for said, outcome in run(Solver(problem, probes=0), additive_score(problem)):
+            solver.learn(said.widths, outcome)
+        places = places_of(problem.groups, solver.answer())
+        curves = zip(capacity_lost(problem.groups), places, strict=True)
+        return sum(float(curve[place]) for curve, place in curves)
+
+    problem = sample_problem(groups=6, trials=12)
+    first, *others = problem.groups
+    shared = replace(problem, groups=(replace(first, layers=8), *others))
+    for each in (problem, shared):
+        assert lost(each, 100.0) < lost(each, 0.5) < lost(each, 0.0)
+
+
+def test_capacity_counts_in_units_of_the_loss_where_its_logarithm_cannot_be_taken() -> None:
+    problem = sample_problem(groups=5, trials=10)
+
+    def answer(capacity: float, scale: float) -> tuple[int, ...]:
+        solver = Solver(problem, capacity=capacity, probes=0)
+        for said, outcome in run(Solver(problem, probes=0), additive_score(problem)):
+            assert outcome.loss is not None
+            solver.learn(said.widths, Outcome(-scale / (1.0 + outcome.loss)))
+        return solver.answer()
+
+    assert answer(0.3, 1.0) == answer(0.3, 100.0) != answer(0.0, 1.0)
+
+
+@pytest.mark.parametrize("capacity", [-0.1, math.inf, math.nan])
+def test_a_capacity_that_is_no_amount_is_refused(capacity: float) -> None:
+    with pytest.raises(SearcherError, match=r"capacity must be finite and at least 0"):
+        Solver(sample_problem(), capacity=capacity)

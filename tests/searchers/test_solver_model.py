@@ -1,5 +1,6 @@
 """What the solver believes: curves from probes, and a regression that learns and doubts."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,14 @@ import numpy.typing as npt
 import pytest
 
 from searchers import Group
-from searchers.solver.probes import UNPRUNED, norm_lost, planned, sensitivities, shrinkage
+from searchers.solver.probes import (
+    UNPRUNED,
+    capacity_lost,
+    norm_lost,
+    planned,
+    sensitivities,
+    shrinkage,
+)
 from searchers.solver.surrogate import Surrogate
 from searchers.solver.tables import places_of
 from searchers.testing import sample_problem
@@ -192,3 +200,12 @@ def test_narrowing_one_group_alone_never_helps_in_its_table(seed: int) -> None:
     predicted = surrogate.features(places) @ agreeing
     assert surrogate.table(agreeing)(places) == pytest.approx(predicted)
     assert not np.allclose(table(places), surrogate.features(places) @ drawn)
+
+
+def test_capacity_falls_by_the_mean_over_layers_of_the_logarithm_of_their_widths() -> None:
+    stream, *others = GROUPS
+    a, b, c, d = capacity_lost([replace(stream, layers=3), *others])
+    assert a[0] == pytest.approx(np.log(16) * 3 / 6)
+    assert b[0] == pytest.approx(np.log(4) / 6)
+    assert c.tolist() == [0.0]
+    assert d == pytest.approx(np.log([8.0, 4.0, 2.0, 1.0]) / 6)
