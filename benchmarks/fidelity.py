@@ -36,8 +36,7 @@ from autoprune.jobs.knowledge import evaluated_of
 from autoprune.jobs.planning import Plan
 from autoprune.trials.records import TrialRecord
 from searchers.contract import FloatArray
-from searchers.solver.probes import capacity_lost
-from searchers.solver.tables import places_of
+from searchers.solver.foresight import Foresight
 
 Widths = tuple[int, ...]
 _CORRELATIONS = ("scores", "with_capacity", "accuracies")
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     distinct = list(dict.fromkeys(schedules))
     recipes = [recipe_of(text, plan.fidelity) for text in options.recipes]
     scored = [score(plan, distinct, recipe) for recipe in recipes]
-    lost = lost_of(plan, distinct)
+    lost = Foresight(plan.problem.groups, 1.0).added(distinct)
     rows = [
         {
             "recipe": text,
@@ -95,14 +94,6 @@ def score(plan: Plan, schedules: Sequence[Widths], fidelity: Fidelity) -> list[E
         evaluator.evaluate(EvaluationRequest(subject.space.named(widths), fidelity))
         for widths in schedules
     ]
-
-
-def lost_of(plan: Plan, schedules: Sequence[Widths]) -> FloatArray:
-    """The capacity that each schedule loses; [N]."""
-    groups = plan.problem.groups
-    places = places_of(groups, list(schedules))
-    curves = enumerate(capacity_lost(groups))
-    return np.sum([curve[places[:, group]] for group, curve in curves], axis=0)
 
 
 def row_of(

@@ -92,7 +92,9 @@ class Origin:
         """
         what = plan.what()
         comparable = all(what.get(key) == self.job.what.get(key) for key in _COMPARABLE)
-        start = start_of(self.knowledge(subject), plan.problem, comparable=comparable)
+        start = start_of(
+            self.knowledge(subject), plan.problem, plan.capacity, comparable=comparable
+        )
         progress("start", {"job": self.job.id, "known": len(start.known)})
         return start
 

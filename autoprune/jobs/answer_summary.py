@@ -20,7 +20,7 @@ def describe_answer(job: JobRecord, plan: Plan, knowledge: Knowledge) -> Json:
     Args:
         plan: the job's, at the budget that is asked for.
     """
-    best, *others = candidates(knowledge, plan.problem)
+    best, *others = candidates(knowledge, plan.problem, plan.capacity)
     score = knowledge.metric.as_loss  # turning a score round twice gives it back
     predicted = plan.predict([best.widths])[0]
     return {

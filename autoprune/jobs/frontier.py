@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from autoprune.errors import InputError
 from autoprune.jobs.knowledge import LEAST, Knowledge
 from autoprune.jobs.start import Start, Widths
@@ -33,16 +35,17 @@ class Candidate:
     gap: float | None = None
 
 
-def candidates(knowledge: Knowledge, problem: Problem) -> list[Candidate]:
+def candidates(knowledge: Knowledge, problem: Problem, capacity: float = 0.0) -> list[Candidate]:
     """Every schedule that a job's knowledge gives at a problem's budget, best first.
 
     Args:
         problem: the job's groups at any budget; evaluations at widths it lacks are left out.
+        capacity: the solver's option; what is best is so with what narrow layers will add.
 
     Raises:
         InputError: too few evaluations are legal there.
     """
-    solver = _taught(knowledge, problem)
+    solver = _taught(knowledge, problem, capacity)
     scored = _scored(knowledge, problem)
     answer = solver.answer()
     given = {answer: "the solver's model"}
@@ -55,11 +58,16 @@ def candidates(knowledge: Knowledge, problem: Problem) -> list[Candidate]:
         for (widths, origin), loss in expected
         if widths not in tried
     ]
-    best = sorted(scored, key=lambda found: found.loss)[:_WIDENED]
-    return sorted([*guesses, *_widened(best, solver), *scored], key=lambda found: found.loss)
+    widened = _widened(_best_first(scored, solver)[:_WIDENED], solver)
+    return _best_first([*guesses, *widened, *scored], solver)
 
 
-def _taught(knowledge: Knowledge, problem: Problem) -> Solver:
+def _best_first(found: Sequence[Candidate], solver: Solver) -> list[Candidate]:
+    losses = solver.foreseen([each.widths for each in found], [each.loss for each in found])
+    return [found[int(index)] for index in np.argsort(losses, kind="stable")]
+
+
+def _taught(knowledge: Knowledge, problem: Problem, capacity: float) -> Solver:
     """The solver with all that is known, and with the probes that the database holds."""
     known = known_in(knowledge, problem)
     if len(known) < LEAST:
@@ -67,7 +75,7 @@ def _taught(knowledge: Knowledge, problem: Problem) -> Solver:
             f"{len(known)} evaluations of job {knowledge.job} are at widths that are legal under "
             f"this budget, expected {LEAST} at least: search without --from"
         )
-    solver = Solver(problem, known=known)
+    solver = Solver(problem, capacity=capacity, known=known)
     for _ in range(solver.probes):
         if isinstance(probe := solver.ask(), Suggestion):
             solver.tell(probe.id, knowledge.probed(probe.widths))
@@ -101,14 +109,16 @@ def known_in(knowledge: Knowledge, problem: Problem) -> list[tuple[Widths, float
     ]
 
 
-def start_of(knowledge: Knowledge, problem: Problem, *, comparable: bool) -> Start:
+def start_of(
+    knowledge: Knowledge, problem: Problem, capacity: float = 0.0, *, comparable: bool
+) -> Start:
     """What a new job takes over.
 
     Args:
-        problem: the new job's.
+        problem, capacity: the new job's.
         comparable: whether it scores as the old one did; else the losses are worth nothing to it.
     """
-    best = candidates(knowledge, problem)[0]
+    best = candidates(knowledge, problem, capacity)[0]
     known = known_in(knowledge, problem) if comparable else []
     return Start(tuple(known), (best.widths,))
 

@@ -98,14 +98,19 @@ class Plan:
         return metric_of(self.spec.metric, self.subject.task)
 
     @property
+    def capacity(self) -> float:
+        """The solver's option of that name, unless another is given."""
+        epoch = len(self.subject.data.train) / self.fidelity.batch_size
+        trained = self.race.steps + self.spec.finetune_epochs * epoch
+        given = self.spec.searcher_options.get("capacity")
+        return unseen_capacity(self.fidelity.steps, trained) if given is None else float(given)
+
+    @property
     def searcher_options(self) -> dict[str, Any]:
         """Those given, and for a searcher that counts capacity what its trials will not see."""
         given = self.spec.searcher_options
-        if "capacity" not in options_of(self.spec.searcher):
-            return given
-        epoch = len(self.subject.data.train) / self.fidelity.batch_size
-        trained = self.race.steps + self.spec.finetune_epochs * epoch
-        return {"capacity": unseen_capacity(self.fidelity.steps, trained), **given}
+        counts = "capacity" in options_of(self.spec.searcher)
+        return {**given, "capacity": self.capacity} if counts else given
 
     def searcher(self) -> Searcher:
         """A fresh searcher."""

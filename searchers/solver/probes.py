@@ -60,20 +60,6 @@ def shrinkage(groups: Sequence[Group]) -> Curves:
     return tuple(-np.log(np.asarray(group.choices) / group.units) for group in groups)
 
 
-def capacity_lost(groups: Sequence[Group]) -> Curves:
-    """By how much the mean over layers of the logarithm of the width falls with each group.
-
-    A group that several layers produce counts as often: where outputs are added, its width is that
-    of all of them. The entropies by which MAE-DET (arXiv 2111.13336) and DeepMAD (arXiv 2303.02165)
-    judge networks without training them add up the same logarithms.
-    """
-    layers = sum(group.layers for group in groups)
-    return tuple(
-        curve * (group.layers / layers)
-        for group, curve in zip(groups, shrinkage(groups), strict=True)
-    )
-
-
 def norm_lost(groups: Sequence[Group]) -> Curves | None:
     """The fraction of its squared norm that a group loses; None where norms are missing."""
     curves = []

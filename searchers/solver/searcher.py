@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -23,12 +22,12 @@ from searchers.contract import (
 from searchers.restoring import stored
 from searchers.seen import Seen
 from searchers.solver.cost import Bounds
+from searchers.solver.foresight import Foresight
 from searchers.solver.minimax import least_worst
 from searchers.solver.nearby import mutants, scattered
 from searchers.solver.probes import (
     UNPRUNED,
     Probe,
-    capacity_lost,
     norm_lost,
     planned,
     sensitivities,
@@ -75,7 +74,7 @@ class Solver(Searcher):
         objective: ``sum`` minimises the modelled loss; ``minimax`` the damage to the worst group.
         probes: widths at which each group is probed; 0 does without.
         capacity: how much higher the logarithm of the loss ends, beyond what scores show, where
-            all layers are narrower by a factor e (:func:`~searchers.solver.probes.capacity_lost`).
+            all layers are narrower by a factor e (:mod:`searchers.solver.foresight`).
             Scores after short finetunes show little of it; 0 takes them at their word.
         known: schedules and losses told before, of the same groups at any budget.
     """
@@ -98,10 +97,8 @@ class Solver(Searcher):
             raise SearcherError(f"solver: objective must be 'sum' or 'minimax', got {objective!r}")
         if probes < 0:
             raise SearcherError(f"solver: probes must be at least 0, got {probes}")
-        if not 0.0 <= capacity < math.inf:
-            raise SearcherError(f"solver: capacity must be finite and at least 0, got {capacity}")
         self._objective = objective
-        self._lost = [capacity * curve for curve in capacity_lost(problem.groups)]
+        self._foresight = Foresight(problem.groups, capacity)
         self._bounds = Bounds(problem, uniform_widths(problem))
         self._planned = planned(problem.groups, probes)
         self._probed: dict[Probe, float] = {}
@@ -165,6 +162,18 @@ class Solver(Searcher):
         losses = mean + spread * table(places_of(self.problem.groups, list(schedules)))
         return np.exp(losses) if self._logarithmic else losses
 
+    def foreseen(self, schedules: Sequence[Widths], losses: Sequence[float]) -> FloatArray:
+        """Losses with what narrow layers will add to them (the option ``capacity``).
+
+        Args:
+            schedules: legal, [N, G].
+            losses: of each, told or expected; [N].
+        """
+        now, added = np.array(losses, dtype=np.float64), self._foresight.added(schedules)
+        if self._told and not self._logarithmic:
+            return now + self._scale_of_log() * added
+        return now * np.exp(added)
+
     def learn(self, widths: Widths, outcome: Outcome) -> None:
         """Take in what someone else's trial scored; a failure teaches nothing.
 
@@ -227,7 +236,9 @@ class Solver(Searcher):
     def _near(self) -> Widths:
         """The best of many changes to the answer and the best told, by a sample of the model."""
         table = self._goal(self._coefficients(self._rng(self._asked, _ATTEMPTS)))
-        centres = [self._answer or (), *self._best()]
+        told = [widths for widths, _ in self._told]
+        order = np.argsort(self.foreseen(told, [loss for _, loss in self._told]), kind="stable")
+        centres = [self._answer or (), *(told[int(index)] for index in order[:_CENTRES])]
         fitting = [w for w in dict.fromkeys(centres) if w and self.problem.feasible(w)[0]]
         rows = mutants(self.problem, fitting, self._rng(self._asked, _ATTEMPTS + 1))
         order = np.argsort(table(places_of(self.problem.groups, rows)), kind="stable")
@@ -236,24 +247,17 @@ class Solver(Searcher):
 
     def _goal(self, coefficients: FloatArray) -> TableSum:
         """What is minimised: the loss as modelled, and what narrow layers will add to it."""
-        return self._model().table(coefficients).plus(self._lost, self._unit())
-
-    def _best(self) -> list[Widths]:
-        """The best schedules told, with what narrow layers will add to their losses."""
-        if not self._told:
-            return []
-        places = places_of(self.problem.groups, [widths for widths, _ in self._told])
-        values, _, spread = self._scale()
-        added = sum(curve[places[:, group]] for group, curve in enumerate(self._lost))
-        order = np.argsort(values / spread + self._unit() * added, kind="stable")
-        return [self._told[int(index)][0] for index in order[:_CENTRES]]
+        return self._model().table(coefficients).plus(self._foresight.curves, self._unit())
 
     def _unit(self) -> float:
         """A change of the logarithm of the loss by 1, in spreads of what was told."""
         if len(self._told) < 2:
             return 0.0  # without a spread the measures alone decide
-        _, mean, spread = self._scale()
-        return (1.0 if self._logarithmic else abs(mean)) / spread
+        return self._scale_of_log() / self._scale()[2]
+
+    def _scale_of_log(self) -> float:
+        """The same in the units in which losses are modelled; of a loss L it is a change by L."""
+        return 1.0 if self._logarithmic else abs(self._scale()[1])
 
     def _coefficients(self, rng: np.random.Generator | None = None) -> FloatArray:
         """The model's mean, or with a generator a draw from what it still holds possible; [D]."""

@@ -10,7 +10,7 @@ import pytest
 
 from autoprune.errors import InputError, ReplayMismatchError
 from autoprune.evaluation.contract import Metric
-from autoprune.jobs.frontier import candidates, start_of
+from autoprune.jobs.frontier import candidates, known_in, start_of
 from autoprune.jobs.knowledge import Evaluated, Knowledge, replay
 from autoprune.jobs.start import NOTHING, Start
 from autoprune.trials.records import TrialRecord, TrialResult
@@ -217,3 +217,13 @@ def test_the_solver_expects_nothing_before_it_was_told_two_losses() -> None:
     floor = tuple(WIDE.floor.tolist())
     with pytest.raises(MisuseError):
         Solver(WIDE, known=[(floor, 1.0)]).expected([floor])
+
+
+def test_schedules_are_ranked_with_what_narrow_layers_will_add(told: Told) -> None:
+    solver = Solver(TIGHT, capacity=50.0, known=known_in(knowledge_of(told), TIGHT))
+    for capacity in (0.0, 50.0):
+        found = candidates(knowledge_of(told), TIGHT, capacity)
+        losses = [each.loss for each in found]
+        later = solver.foreseen([each.widths for each in found], losses).tolist()
+        assert (losses == sorted(losses)) == (capacity == 0.0)
+        assert (later == sorted(later)) == (capacity > 0.0)

@@ -11,7 +11,8 @@ from solver_cases import additive_score, plain, probed, truth
 
 from searchers import MisuseError, Outcome, Problem, SearcherError, Suggestion, Wait, make
 from searchers.solver import Solver
-from searchers.solver.probes import capacity_lost, sensitivities
+from searchers.solver.foresight import capacity_lost
+from searchers.solver.probes import sensitivities
 from searchers.solver.tables import places_of
 from searchers.testing import run, sample_problem, sample_score
 from searchers.uniform import filled_uniform, uniform_widths

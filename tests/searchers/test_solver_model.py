@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pytest
 
 from searchers import Group
+from searchers.solver.foresight import capacity_lost
 from searchers.solver.probes import (
     UNPRUNED,
-    capacity_lost,
     norm_lost,
     planned,
     sensitivities,
