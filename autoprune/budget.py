@@ -97,8 +97,9 @@ def _bound(kind: BoundKind, text: str, number: float, unit: str, table: str) -> 
         return Bound(kind, text, fraction=number / 100, table=table)
     scales = _SECONDS if kind == "latency" else _COUNTS
     if unit.lower() not in scales:
-        known = ", ".join(key or "none" for key in scales)
-        raise InputError(f"budget {text!r}: unit {unit or 'none'!r} is not one of %, {known}")
+        known = ", ".join(["%", *(key for key in scales if key)])
+        found = f"{unit!r} is none of" if unit else "it has no unit: give one of"
+        raise InputError(f"budget {text!r}: {found} {known}; {_EXAMPLES}")
     return Bound(kind, text, limit=number * scales[unit.lower()], table=table)
 
 

@@ -74,7 +74,8 @@ def main() -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
-        say(f"error: {error.format_message()}")  # wrong usage, as typer words it
+        if error.format_message():  # none where no command was given and the help was printed
+            say(f"error: {error.format_message()}")  # wrong usage, as typer words it
         sys.exit(2)
 
 

@@ -47,7 +47,7 @@ def candidates(knowledge: Knowledge, problem: Problem, capacity: float = 0.0) ->
     """
     solver = _taught(knowledge, problem, capacity)
     scored = _scored(knowledge, problem)
-    answer = solver.answer()
+    answer = widen(problem, solver.answer())  # by the model a wider one is never worse
     given = {answer: "the solver's model"}
     if knowledge.ranking is not None:
         given.setdefault(knowledge.ranking.widths(problem), "LeGR's ranking")

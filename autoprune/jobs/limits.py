@@ -143,5 +143,5 @@ def _under_the_floor(bound: Bound, limit: float, yardstick: Yardstick) -> Budget
         f"budget {bound.text!r} ({describe(bound.kind, limit)}) is under the floor{where}: the "
         f"narrowest legal network still costs {describe(bound.kind, yardstick.floor)}, "
         f"{yardstick.floor / yardstick.base:.0%} of the unpruned one{made_of}. Raise the budget, "
-        "or allow narrower layers with --min-keep"
+        "or allow narrower layers: lower --min-keep, a smaller --divisor, rules that fix no width"
     )

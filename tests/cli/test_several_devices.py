@@ -205,7 +205,7 @@ def test_a_table_of_another_batch_is_named(
         (["cpu=50%", "cpu=8ms"], {"cpu": "a.json"}, "twice"),
         (["macs=50%"], {"macs": "a.json"}, "cannot be named 'macs'"),
         (["cpu=50%"], {}, "at least 1"),
-        (["cpu=5k"], {"cpu": "a.json"}, "unit 'k'"),
+        (["cpu=5k"], {"cpu": "a.json"}, "'k' is none of %, s, ms, us"),
     ],
 )
 def test_names_that_do_not_match_are_refused(
