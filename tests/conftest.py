@@ -10,6 +10,15 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from chromium import chromium
+from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a process: Playwright cannot be started twice in it."""
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 from browsing import Watched
-from chromium import chromium
 from playwright.sync_api import Browser
 from running_server import Server, own_cache, serving
 from served_world import CATALOG, measured_table
@@ -27,12 +26,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(folder, "--db", "jobs.db", "--catalog", "catalog.yaml") as running:
         running.store_table(table)
         yield running
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

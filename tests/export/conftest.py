@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from chromium import chromium
 from drawing import Open, opened
 from export_case import Case, make_case
 from playwright.sync_api import Browser
@@ -32,12 +31,6 @@ def one_thread() -> Iterator[None]:
 def _one_thread() -> Iterator[None]:
     with one_thread():
         yield
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ TRIALS = 10
 def local_ray() -> Iterator[None]:
     path = os.pathsep.join(filter(None, sys.path))
     ray.init(
+        address="local",
         num_cpus=2,
         include_dashboard=False,
         configure_logging=False,

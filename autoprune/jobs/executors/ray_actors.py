@@ -137,6 +137,7 @@ class RayExecutor:
 
     def _connect(self) -> None:
         cluster: dict[str, Any] = {
+            "address": "local",  # also beside a cluster that runs on this machine
             "num_cpus": self._count * self._threads,
             # Actors import the user's model and data from where the driver does.
             "runtime_env": {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}},
