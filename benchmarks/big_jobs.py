@@ -9,7 +9,6 @@ a result to its commit: the asks that follow, a checkpoint where one is due, and
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -27,7 +26,7 @@ from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.engine import connect
 from autoprune.trials.records import JobState, Json, Lease
 from autoprune.trials.store import TrialStore
-from benchmarks.sleeping_job import Sleeper, context_of, create_job, make_searcher
+from benchmarks.sleeping_job import Sleeper, context_of, create_job, make_searcher, parser_of
 from searchers.base import Searcher
 from searchers.contract import Outcome
 
@@ -127,13 +126,9 @@ def _figures(
 
 def main() -> None:
     """Run one job and print its figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=10_000)
+    parser = parser_of(__doc__, trials=10_000)
     parser.add_argument("--sleep", type=float, default=0.05, help="seconds of an evaluation")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--searcher", default="legr")
-    parser.add_argument("--db", help="a postgresql:// URL; a SQLite file unless given")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

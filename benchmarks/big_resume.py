@@ -10,7 +10,6 @@ first new trial, and those of a page of trials as the service reads it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -36,7 +35,7 @@ from autoprune.trials.models import Evaluation, StoredEvent, Trial, utc_now
 from autoprune.trials.records import Checkpoint, JobState, Json, Lease, NewTrial, TrialResult
 from autoprune.trials.rows import result_values, trial_values
 from autoprune.trials.store import TrialStore
-from benchmarks.sleeping_job import LOOKAHEAD, Sleeper, context_of, create_job
+from benchmarks.sleeping_job import LOOKAHEAD, Sleeper, context_of, create_job, parser_of
 
 PAGE, REPEATS, AT_ONCE = 100, 20, 5000
 MORE = 1000
@@ -187,12 +186,7 @@ def _pages(db: str, folder: Path, job: str, trials: int) -> dict[str, float]:
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=100_000)
-    parser.add_argument("--searcher", default="legr")
-    parser.add_argument("--db", help="a postgresql:// URL; a SQLite file unless given")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parser_of(__doc__, trials=100_000).parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         db = options.db or str(folder / "jobs.db")

@@ -6,6 +6,7 @@ evaluator is replaced, by one that sleeps and answers a score that its widths de
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -120,3 +121,13 @@ def context_of(store: TrialStore, lease: Lease, executor: Executor) -> SearchCon
         metric=Metric(**job.what["metric"]),
         scope={"what": job.what_hash},
     )
+
+
+def parser_of(about: str | None, trials: int) -> argparse.ArgumentParser:
+    """The options that every benchmark of such a job has; ``trials`` is the default."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--trials", type=int, default=trials)
+    parser.add_argument("--searcher", default="legr")
+    parser.add_argument("--db", help="a postgresql:// URL; a SQLite file unless given")
+    parser.add_argument("--json", action="store_true")
+    return parser

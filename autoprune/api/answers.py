@@ -12,10 +12,11 @@ from starlette.responses import Response
 
 from autoprune.api.kinds import KINDS
 from autoprune.api.problems import MEDIA_TYPE, problem_document
+from autoprune.api.request_fields import JOB_ID
 from autoprune.trials.column_types import json_text
 
 JobId = Annotated[
-    str, Path(pattern=r"^[0-9a-f]{8}$", description="The job's whole id.", examples=["5a1c09de"])
+    str, Path(pattern=JOB_ID, description="The job's whole id.", examples=["5a1c09de"])
 ]
 TableHash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="The table's whole hash.")]
 _ALWAYS = ("unauthorized", "client-refused", "internal", "database-unavailable")

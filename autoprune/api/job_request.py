@@ -14,11 +14,11 @@ from pydantic import (
     model_validator,
 )
 
-from autoprune.api.request_fields import MOST
+from autoprune.api.request_fields import JOB_ID, MOST
 from autoprune.rules import Rule
 from autoprune.spec import Direction, FidelitySpec
 
-JobName = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")]
+JobName = Annotated[str, StringConstraints(pattern=JOB_ID)]
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{6,64}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]

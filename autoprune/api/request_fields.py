@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+JOB_ID = r"^[0-9a-f]{8}$"
+"""A whole id, as the lists give it."""
+
 _OPERATOR = "is the server's own: leave it out"
 
 REFUSED = {

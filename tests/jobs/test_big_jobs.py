@@ -14,7 +14,6 @@ from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult
 from autoprune.jobs.executors.inline import InlineExecutor
 from autoprune.jobs.history import TELLS_PER_CHECKPOINT, state_of, take
 from autoprune.trials.store import TrialStore
-from searchers.base import Searcher
 from searchers.contract import Outcome, Suggestion
 from searchers.random_search import RandomSearch
 from searchers.seen import Seen
@@ -49,20 +48,6 @@ def stopped_job(folder: Path, searcher: str, told: int = TOLD) -> str:
 
 def resume(folder: Path, job: str) -> str:
     return cheap_job.drive(folder, job, recipe=CheapRecipe(0.0))
-
-
-@pytest.fixture
-def tells(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Trials that searchers are told, from here on."""
-    told: list[int] = []
-    tell = Searcher.tell
-
-    def noting(searcher: Searcher, index: int, outcome: Outcome) -> None:
-        told.append(index)
-        tell(searcher, index, outcome)
-
-    monkeypatch.setattr(Searcher, "tell", noting)
-    return told
 
 
 @pytest.mark.parametrize("searcher", ["random", "legr"])

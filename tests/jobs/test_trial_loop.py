@@ -19,8 +19,6 @@ from autoprune.jobs.executors.processes import ProcessExecutor
 from autoprune.jobs.executors.ray_actors import RayExecutor
 from autoprune.jobs.history import TELLS_PER_CHECKPOINT
 from autoprune.trials.records import NewTrial
-from searchers.base import Searcher
-from searchers.contract import Outcome
 
 SEARCHERS = ("amc", "netadapt", "legr", "tpe", "uniform", "random")
 FAST = CheapRecipe(0.0)
@@ -102,7 +100,7 @@ def test_a_stop_at_any_trial_resumes_to_the_same_digest(tmp_path: Path, searcher
 
 @pytest.mark.parametrize("searcher", ["amc", "legr", "netadapt", "tpe"])
 def test_a_checkpoint_spares_the_replay_and_keeps_the_digest(
-    tmp_path: Path, searcher: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, searcher: str, tells: list[int]
 ) -> None:
     trials = TELLS_PER_CHECKPOINT + 30
     expected = cheap_job.drive(
@@ -115,16 +113,9 @@ def test_a_checkpoint_spares_the_replay_and_keeps_the_digest(
     checkpoint = cheap_job.open_store(tmp_path / "stopped").checkpoint(job)
     assert checkpoint is not None
     assert checkpoint.tells == TELLS_PER_CHECKPOINT
-    told: list[int] = []
-    tell = Searcher.tell
-
-    def counted(searcher: Searcher, index: int, outcome: Outcome) -> None:
-        told.append(index)
-        tell(searcher, index, outcome)
-
-    monkeypatch.setattr(Searcher, "tell", counted)
+    tells.clear()
     assert cheap_job.drive(tmp_path / "stopped", job, recipe=FAST) == expected
-    assert min(told) == TELLS_PER_CHECKPOINT
+    assert min(tells) == TELLS_PER_CHECKPOINT
 
 
 def test_a_history_the_searcher_would_not_repeat_stops_the_job(tmp_path: Path) -> None:

@@ -65,3 +65,26 @@ class HeadedAttention(nn.Module):
     def extra_repr(self) -> str:
         """Shown inside the module's repr."""
         return f"heads={self.heads}, head_dim={self.head_dim}"
+
+
+class ProjectedAttention(HeadedAttention):
+    """With linear layers ``qkv`` and ``proj``, as timm's and torchvision's Swin have them."""
+
+    qkv: nn.Linear
+    proj: nn.Linear
+
+    @classmethod
+    def adopting(cls, original: nn.Module) -> Self:
+        """As of every such class; the original counts its heads as ``num_heads``."""
+        attention = super().adopting(original)
+        attention.heads = vars(attention).pop("num_heads")
+        attention.head_dim = attention.proj.in_features // attention.heads
+        return attention
+
+    def joint_weight(self) -> torch.Tensor:
+        """[3 * heads * head_dim, width]."""
+        return self.qkv.weight
+
+    def output_projection(self) -> nn.Linear:
+        """Its weight is [width, heads * head_dim]."""
+        return self.proj

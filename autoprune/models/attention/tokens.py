@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from autoprune.models.attention.heads import HeadedAttention
+from autoprune.models.attention.heads import ProjectedAttention
 
 
-class TokenAttention(HeadedAttention):
+class TokenAttention(ProjectedAttention):
     """``timm.layers.Attention``, in ViT, DeiT, MobileViT and others that build on its blocks.
 
     Always fused where timm's is fused or not, with the same results.
@@ -21,11 +21,9 @@ class TokenAttention(HeadedAttention):
         attn_drop, proj_drop: of the attention and of the output.
     """
 
-    qkv: nn.Linear
     q_norm: nn.Module
     k_norm: nn.Module
     attn_drop: nn.Dropout
-    proj: nn.Linear
     proj_drop: nn.Module
 
     @classmethod
@@ -38,18 +36,7 @@ class TokenAttention(HeadedAttention):
         norm, gate = getattr(original, "norm", None), getattr(original, "gate", None)
         if gate is not None or not isinstance(norm, nn.Identity | None):
             return None
-        attention = cls.adopting(original)
-        attention.heads = vars(attention).pop("num_heads")
-        attention.head_dim = attention.proj.in_features // attention.heads
-        return attention
-
-    def joint_weight(self) -> torch.Tensor:
-        """[3 * heads * head_dim, width]."""
-        return self.qkv.weight
-
-    def output_projection(self) -> nn.Linear:
-        """Its weight is [width, heads * head_dim]."""
-        return self.proj
+        return cls.adopting(original)
 
     def forward(
         self, x: torch.Tensor, attn_mask: torch.Tensor | None = None, is_causal: bool = False

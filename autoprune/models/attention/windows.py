@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from autoprune.models.attention.heads import HeadedAttention
+from autoprune.models.attention.heads import ProjectedAttention
 from autoprune.models.attention.window_layout import WindowLayout
 
 
-class WindowAttention(HeadedAttention):
+class WindowAttention(ProjectedAttention):
     """``torchvision.models.swin_transformer.ShiftedWindowAttention``.
 
     Args:
@@ -21,8 +21,6 @@ class WindowAttention(HeadedAttention):
         attention_dropout, dropout: of the attention and of the output.
     """
 
-    qkv: nn.Linear
-    proj: nn.Linear
     relative_position_bias_table: nn.Parameter
     relative_position_index: torch.Tensor
     window_size: Sequence[int]
@@ -33,18 +31,7 @@ class WindowAttention(HeadedAttention):
     @classmethod
     def replacing(cls, original: Any) -> Self:
         """In place of ``original``, which is used up."""
-        attention = cls.adopting(original)
-        attention.heads = vars(attention).pop("num_heads")
-        attention.head_dim = attention.proj.in_features // attention.heads
-        return attention
-
-    def joint_weight(self) -> torch.Tensor:
-        """[3 * heads * head_dim, width]."""
-        return self.qkv.weight
-
-    def output_projection(self) -> nn.Linear:
-        """Its weight is [width, heads * head_dim]."""
-        return self.proj
+        return cls.adopting(original)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Images [N, H, W, C] -> [N, H, W, C]."""
