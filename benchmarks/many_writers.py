@@ -79,7 +79,7 @@ def run(db: str, folder: Path, processes: int, trials: int) -> tuple[list[Writer
     for _ in range(processes):
         store.create_job({}, "h", {}, "env", {}, priority=0)
     started = time.perf_counter()
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
+    with multiprocessing.get_context("forkserver").Pool(processes) as pool:
         writers = pool.starmap(
             drive, [(db, folder, trials, number) for number in range(processes)], chunksize=1
         )

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from child_processes import children_of
+
 PATIENCE_S = 120.0
 
 
@@ -77,14 +79,7 @@ def wait_for_trials(db: Path, count: int, driver: subprocess.Popen[str]) -> bool
 
 def workers_of(driver: subprocess.Popen[str]) -> list[int]:
     """The processes that score trials: children of the driver's fork server."""
-    return [worker for server in _children(driver.pid) for worker in _children(server)]
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
+    return [worker for server in children_of(driver.pid) for worker in children_of(server)]
 
 
 def interrupt(

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import cheap_job
+from child_processes import children_of
 
 from autoprune.jobs import attending
 from autoprune.jobs import lease as leases
@@ -90,9 +91,7 @@ def beat_process(folder: Path, job: str, said: Connection, lease_s: float = 60.0
 
 def heartbeats_of(pid: int) -> list[int]:
     """Process ids of a driver's heartbeats."""
-    children = Path(f"/proc/{pid}/task").glob("*/children")
-    pids = [int(child) for path in children for child in path.read_text().split()]
-    return [p for p in pids if b"heartbeat.py" in _command_of(p)]
+    return [p for p in children_of(pid) if b"heartbeat.py" in _command_of(p)]
 
 
 def _command_of(pid: int) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 
 import cheap_job
 import pytest
+from child_processes import children_of
 
 SEARCHERS = ("amc", "netadapt", "legr", "tpe", "uniform", "random", "solver")
 TRIALS = 60
@@ -18,13 +19,6 @@ WARM = multiprocessing.get_context("forkserver")
 WARM.set_forkserver_preload(
     ["cheap_job", "torch", "optuna", "searchers.amc", "searchers.tpe", "searchers.solver"]
 )
-
-
-def children_of(pid: int) -> list[int]:
-    try:
-        return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
 
 
 def kill_something(driver: Any, rng: random.Random) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from latency_tables import MeasuringBusyError, measuring_lock
 
+CLEAN = multiprocessing.get_context("forkserver")  # a fork would copy locks of other threads
+
 
 def hold(path: Path, held: Event, release: Event) -> None:
     with measuring_lock(path=path):
@@ -18,9 +20,8 @@ def hold(path: Path, held: Event, release: Event) -> None:
 
 def test_a_second_process_waits_until_the_first_is_done(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    spawn = multiprocessing.get_context("fork")
-    held, release = spawn.Event(), spawn.Event()
-    other = spawn.Process(target=hold, args=(path, held, release))
+    held, release = CLEAN.Event(), CLEAN.Event()
+    other = CLEAN.Process(target=hold, args=(path, held, release))
     other.start()
     assert held.wait(20)
     with (
@@ -38,9 +39,8 @@ def test_a_second_process_waits_until_the_first_is_done(tmp_path: Path) -> None:
 
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    spawn = multiprocessing.get_context("fork")
-    held, release = spawn.Event(), spawn.Event()
-    other = spawn.Process(target=hold, args=(path, held, release))
+    held, release = CLEAN.Event(), CLEAN.Event()
+    other = CLEAN.Process(target=hold, args=(path, held, release))
     other.start()
     assert held.wait(20)
     other.kill()

@@ -19,7 +19,7 @@ from autoprune.trials.store import TrialStore
 
 LOOKAHEAD = 3
 WRITERS, WRITES = 8, 50
-FORK = multiprocessing.get_context("fork")
+WARM = multiprocessing.get_context("forkserver")  # a fork would copy locks of other threads
 
 
 def open_store(url: str, folder: Path) -> TrialStore:
@@ -83,8 +83,8 @@ def test_a_driver_killed_at_any_moment_leaves_whole_steps(url: str, tmp_path: Pa
     moments = random.Random(0)
     told = 0
     for _ in range(12):
-        hears, says = FORK.Pipe(duplex=False)
-        driver = FORK.Process(target=drive, args=(url, tmp_path, job, says), daemon=True)
+        hears, says = WARM.Pipe(duplex=False)
+        driver = WARM.Process(target=drive, args=(url, tmp_path, job, says), daemon=True)
         driver.start()
         for _ in range(moments.randint(1, 4)):
             assert hears.poll(60)
@@ -102,8 +102,8 @@ def test_a_driver_that_was_taken_over_stops_and_the_new_one_goes_on(
 ) -> None:
     store = open_store(url, tmp_path)
     job = store.create_job({}, "h", {}, "env", {})
-    hears, says = FORK.Pipe(duplex=False)
-    old = FORK.Process(target=_drive_until_lost, args=(url, tmp_path, job, says), daemon=True)
+    hears, says = WARM.Pipe(duplex=False)
+    old = WARM.Process(target=_drive_until_lost, args=(url, tmp_path, job, says), daemon=True)
     old.start()
     assert hears.recv() == 1
     lease = store.acquire(job, "new", 60.0, steal=True)
@@ -117,7 +117,7 @@ def test_a_driver_that_was_taken_over_stops_and_the_new_one_goes_on(
 
 
 def test_many_processes_write_to_one_database(url: str, tmp_path: Path) -> None:
-    with FORK.Pool(WRITERS) as pool:
+    with WARM.Pool(WRITERS) as pool:
         arguments = [(url, tmp_path, n) for n in range(WRITERS)]
         jobs = pool.starmap(_write_much, arguments)
     store = open_store(url, tmp_path)
