@@ -24,7 +24,7 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
-from searchers.projection import project
+from searchers.projection import project, widen
 from searchers.restoring import stored
 from searchers.seen import Seen
 from searchers.uniform import beginnings
@@ -48,7 +48,8 @@ class TPE(Searcher):
         ...     searcher.tell(suggestion.id, score(suggestion))
 
     The first trial is the uniform schedule, widened to the budget. Each later sample is projected
-    to the nearest feasible schedule, and Optuna is told the keep ratios that were really evaluated.
+    to the nearest feasible schedule and widened until the budget is used up: what is left of it is
+    accuracy given away. Optuna is told the keep ratios that were really evaluated.
     Each ask draws from a sampler seeded by (seed, ask), and leaves no running trial behind, so a
     study kept between asks and one rebuilt from the told history propose the same. Groups that
     cost little share a parameter where there are more than 30. Meant for up to 2,000 trials.
@@ -61,7 +62,7 @@ class TPE(Searcher):
     """
 
     name = "tpe"
-    version = 2
+    version = 3
 
     def __init__(
         self,
@@ -92,7 +93,8 @@ class TPE(Searcher):
     def _sampled(self) -> tuple[int, ...]:
         """A feasible schedule near a sample, one not asked yet where few draws find one."""
         for attempt in range(_ATTEMPTS):
-            widths = project(self.problem, self._sample(attempt) * self.problem.full)
+            sample = self._sample(attempt) * self.problem.full
+            widths = widen(self.problem, project(self.problem, sample))
             if widths not in self._seen:
                 break
         return widths

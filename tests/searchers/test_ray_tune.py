@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,20 @@ class DiesOnce(tune.Callback):
             raise InterruptedTunerError
 
 
+def wait_for_the_last_save(run: Path) -> None:
+    """Ray copies its state there by a thread, which outlives the driver that an error ends."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            states = [json.loads(p.read_text()) for p in run.glob("experiment_state-*.json")]
+        except json.JSONDecodeError:
+            states = []
+        if states:
+            return
+        assert time.monotonic() < deadline, "the state is never whole"
+        time.sleep(0.1)
+
+
 @pytest.mark.usefixtures("local_ray")
 def test_an_interrupted_tuner_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -114,6 +130,7 @@ def test_an_interrupted_tuner_goes_on_where_it_was(
     callbacks = [DiesOnce(tmp_path / "died")]
     with pytest.raises(InterruptedTunerError):
         tuner_of(TuneSearcher(make("legr", problem)), tmp_path, callbacks=callbacks).fit()
+    wait_for_the_last_save(tmp_path / "run")
     results = tune.Tuner.restore(str(tmp_path / "run"), trainable=trainable).fit()
     assert len(results) == TRIALS
     scored = [result.config for result in results if not result.error]

@@ -9,6 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from searchers import TPE, Outcome, SearcherError, make
+from searchers.projection import widen
 from searchers.testing import run, sample_problem, sample_score
 from searchers.uniform import filled_uniform
 
@@ -44,6 +45,15 @@ def test_optuna_is_told_the_ratios_that_were_evaluated() -> None:
         ratios = np.array(suggestion.widths) / problem.full
         assert list(trial.params.values()) == pytest.approx(ratios.tolist())
         assert trial.value == outcome.loss
+
+
+def test_every_trial_uses_the_budget_up() -> None:
+    """What is left of it is accuracy given away: no group could take its next width."""
+    problem = sample_problem(trials=30)
+    told = run(TPE(problem, seed=0), sample_score(problem))
+    for suggestion, _ in told:
+        assert problem.feasible(suggestion.widths)[0]
+        assert widen(problem, suggestion.widths) == suggestion.widths
 
 
 def test_cheap_groups_share_parameters_beyond_thirty() -> None:
