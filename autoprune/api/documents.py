@@ -197,6 +197,9 @@ class Front(Document):
     trials_planned: int
     unpruned: Object
     chosen: Object | None
+    figure: str | None = Field(
+        default=None, description="Name of a task's figure, which the rows have beside a score."
+    )
     front: list[Object]
 
 
