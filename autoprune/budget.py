@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 from autoprune.errors import InputError
@@ -65,10 +66,15 @@ def latency_key(table: str) -> str:
 def describe(kind: BoundKind, value: float) -> str:
     """A cost for people: milliseconds, millions of multiply-adds, thousands of parameters."""
     if kind == "latency":
-        return f"{value * 1e3:.3f} ms"
+        return milliseconds(value)
     if kind == "macs":
         return f"{value / 1e6:.2f}M MACs"
     return f"{value / 1e3:.1f}k parameters"
+
+
+def milliseconds(seconds: float) -> str:
+    """A latency for people: milliseconds with four significant digits, as the pages round them."""
+    return f"{Decimal(f'{seconds * 1e3:.4g}'):f} ms"
 
 
 def parse_bound(text: str) -> Bound:

@@ -261,7 +261,7 @@ def _options() -> argparse.Namespace:
 PAGE = """# Models
 
 What the group finder makes of one network of each of torchvision's families, and of a sample of
-timm's (`pip install 'autoprune[timm]'`), at 224 by 224 pixels or their own size. Every group found
+timm's (extra `timm`), at 224 by 224 pixels or their own size. Every group found
 was checked numerically: random units cut, against the network with these units masked. Then units
 were cut from all groups at random, and the network ran, trained for two steps, and was exported to
 ONNX, which computed the same.

@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import spearmanr
 
 from latency_tables.canonical import content_hash
 from latency_tables.errors import CalibrationError, TableFileError
 from latency_tables.law import Law, fit_law
 from latency_tables.network_sums import NetworkSums
+from latency_tables.rank_correlation import rank_correlation
 from latency_tables.table import check_version
 
 FloatArray = npt.NDArray[np.float64]
@@ -211,7 +211,7 @@ def fit(
         mape=float(np.mean(np.abs(error))),
         bias=float(np.mean(error)),
         worst=float(np.max(np.abs(error))),
-        spearman=_rank_correlation(held_out, y),
+        spearman=rank_correlation(held_out, y) or 0.0,
         repeat_noise=float(repeat_noise),
         margin=float(np.quantile(np.maximum(0.0, -error), 0.9)),
         runs=_runs_of(x, y),
@@ -237,12 +237,6 @@ def _held_out(x: NetworkSums, y: FloatArray) -> FloatArray:
         law = fit_law(x.take(rest), y[rest])
         predicted[index] = law.predict(x.take([index]))[0]
     return predicted
-
-
-def _rank_correlation(first: FloatArray, second: FloatArray) -> float:
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return 0.0
-    return float(spearmanr(first, second).statistic)
 
 
 def _law_of(values: dict[str, Any]) -> Law:

@@ -12,7 +12,7 @@ try:
     from ray.tune.search import Searcher as RaySearcher
 except ImportError as error:
     raise ImportError(
-        "searchers.ray_tune needs Ray Tune, which is an extra: pip install 'autoprune[ray]'"
+        "searchers.ray_tune needs Ray Tune, which is not installed: pip install 'ray[tune]'"
     ) from error
 
 from searchers.base import Searcher

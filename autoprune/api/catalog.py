@@ -124,7 +124,7 @@ class Catalog(CatalogFile):
         }
         return [field for field, holds in listed.items() if not holds]
 
-    def name_of_model(self, model: str, weights: str | None) -> str | None:
+    def name_of_model(self, model: str | None, weights: str | None) -> str | None:
         """The name of a model by what it stands for; None where it is not listed."""
         listed = (
             name
@@ -133,7 +133,7 @@ class Catalog(CatalogFile):
         )
         return next(listed, None)
 
-    def name_of_data(self, data: str) -> str | None:
+    def name_of_data(self, data: str | None) -> str | None:
         """The name of data by what it stands for; None where it is not listed."""
         return next((name for name, spec in self.data.items() if spec == data), None)
 

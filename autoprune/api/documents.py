@@ -44,15 +44,15 @@ class Names(Document):
 
 
 class JobLine(Document):
-    """One job of the list."""
+    """One job of the list; null also where a newer version stored another kind of value."""
 
     job: str = Field(examples=["5a1c09de"])
     state: JobState
     stage: str = Field(examples=["search"])
     created: str
     priority: int | None = Field(description="Workers take higher ones first; null: not theirs.")
-    searcher: str
-    trials: int = Field(description="As many as the job may run.")
+    searcher: str | None
+    trials: int | None = Field(description="As many as the job may run.")
     trials_told: int = Field(description="Those with a score, without probes.")
     best_score: float | None = Field(description="Of the candidates so far, by the job's metric.")
     base_score: float | None = Field(description="Of the unpruned network.")
@@ -197,6 +197,9 @@ class Front(Document):
     trials_planned: int
     unpruned: Object
     chosen: Object | None
+    figure: str | None = Field(
+        default=None, description="Name of a task's figure, which the rows have beside a score."
+    )
     front: list[Object]
 
 

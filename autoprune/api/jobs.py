@@ -152,7 +152,7 @@ def _shown(service: Service, job_id: str) -> Json:
 
 
 def _line(service: Service, job: JobListed, progress: JobProgress) -> Json:
-    lower = job.direction == "minimize"
+    best = {"minimize": progress.lowest, "maximize": progress.highest}
     return {
         "job": job.id,
         "state": job.state,
@@ -162,7 +162,7 @@ def _line(service: Service, job: JobListed, progress: JobProgress) -> Json:
         "searcher": job.searcher,
         "trials": job.trials,
         "trials_told": progress.told,
-        "best_score": progress.lowest if lower else progress.highest,
+        "best_score": best.get(job.direction or ""),
         "base_score": job.base_score,
         "budget": list(job.budget),
         "model": service.catalog.name_of_model(job.model, job.weights),

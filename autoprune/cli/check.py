@@ -11,6 +11,7 @@ from autoprune import composition
 from autoprune.cli.options import CRITERION_HELP, AsJson
 from autoprune.cli.output import figure_words, milliseconds, percent, print_json, print_table, say
 from autoprune.cli.progress import shown_progress
+from autoprune.cli.version import versions
 from autoprune.errors import AutopruneError
 from autoprune.spec import load_values, make_spec
 from autoprune.trials.records import Json
@@ -47,15 +48,16 @@ def check(
     given = {key: value for key, value in locals().items() if value is not None}
     given.pop("as_json")
     values = load_values(given.pop("job_file", None), given)
+    told = {"versions": versions()}
     try:
         with shown_progress(0) as progress:
             found = composition.check(make_spec(values, source=str(job_file)), progress)
     except (AutopruneError, LatencyTableError) as error:
         if as_json:
-            print_json({"ok": False, "error": str(error), "groups": [], "left_out": []})
+            print_json({**told, "ok": False, "error": str(error), "groups": [], "left_out": []})
         raise
     if as_json:
-        print_json(found)
+        print_json({**told, **found})
     else:
         _print(found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
-from autoprune.cli.output import milliseconds, percent, print_table, say
+from autoprune.cli.output import milliseconds, number, percent, print_table, say
 from autoprune.cli.remote import RemoteServer
 from autoprune.errors import InputError
 from autoprune.export.front import Front
@@ -43,7 +43,10 @@ def print_front(front: Front) -> None:
     print_table(
         f"front of score against latency, over {len(front.points)} trials{so_far} "
         f"({front.metric.name}: {front.metric.direction})",
-        ["trial", "purpose", "weights", "predicted", "of unpruned", "MACs", "score", "accuracy"],
+        [
+            *("trial", "purpose", "weights", "predicted", "of unpruned", "MACs", "score"),
+            front.figure or "accuracy",
+        ],
         [
             [
                 point.trial,
@@ -53,7 +56,7 @@ def print_front(front: Front) -> None:
                 percent(point.latency_fraction),
                 "-" if point.macs is None else f"{point.macs:,}",
                 f"{point.score:.4f}",
-                percent(point.accuracy),
+                number(point.figure) if front.figure else percent(point.accuracy),
             ]
             for point in front.best
         ],

@@ -24,6 +24,7 @@ from autoprune.cli import (
     token,
     trials,
     verify,
+    version,
     worker,
 )
 from autoprune.cli.output import say
@@ -32,11 +33,11 @@ from latency_tables.errors import LatencyTableError
 from searchers.contract import SearcherError
 
 app = typer.Typer(
-    help="Finds how many channels to keep in every layer so that a network meets a latency budget.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.callback()(version.program)
 app.command("check")(check.check)
 app.command("search")(search.search)
 app.command("resume")(resume.resume)

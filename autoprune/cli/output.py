@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from autoprune import budget
 from autoprune.export.schedule import Ranking
 from autoprune.trials.records import Json
 
@@ -50,7 +51,7 @@ def print_queued(job: str, as_json: bool) -> None:
 
 def milliseconds(seconds: float | None) -> str:
     """A latency for people."""
-    return "-" if seconds is None else f"{seconds * 1e3:.3f} ms"
+    return "-" if seconds is None else budget.milliseconds(seconds)
 
 
 def percent(fraction: float | None) -> str:

@@ -13,6 +13,7 @@ import typer
 from autoprune.cli.options import DEFAULT_DB, Artifacts, Db
 from autoprune.cli.output import say
 from autoprune.errors import InputError
+from autoprune.extras import install_command
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -46,8 +47,7 @@ def serve(
         from autoprune.composition.serving import ServerOptions, build_server
     except ModuleNotFoundError as error:
         raise InputError(
-            f"the service needs {error.name}, which is not installed: "
-            "pip install 'autoprune[server]'"
+            f"the service needs {error.name}, which is not installed: {install_command('server')}"
         ) from error
     app = build_server(ServerOptions(db, artifacts, catalog, max_queued, not is_loopback(host)))
     listener = _listen(host, port)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autoprune.budget import milliseconds
 from autoprune.export import files
 from autoprune.export.history import history_of
 from autoprune.export.measured import Measurement
@@ -56,6 +57,7 @@ def finalist_that_fits(schedule: Schedule, measured: Measurement) -> str:
         if finalist.score is not None and finalist.predicted_s * off <= limit:
             return (
                 f"; finalist '{finalist.origin}' would fit, predicted at "
-                f"{finalist.predicted_s * 1e3:.3f} ms"
+                f"{milliseconds(finalist.predicted_s)}"
             )
-    return f"; no finalist would fit: search again with a budget of {limit / off * 1e3:.3f}ms"
+    would = milliseconds(limit / off).replace(" ", "")
+    return f"; no finalist would fit: search again with a budget of {would}"

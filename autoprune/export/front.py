@@ -22,6 +22,7 @@ class FrontPoint:
         score: at a trial's fidelity, by the job's metric.
         start_from: the trial whose weights it started from, so that finetuning accumulated and
             flatters its score; None for the base weights.
+        figure: of a task, what it has in place of an accuracy.
     """
 
     trial: int
@@ -33,6 +34,7 @@ class FrontPoint:
     score: float
     accuracy: float | None
     start_from: int | None
+    figure: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Front:
         points: every trial with a score, in the order of the trials.
         best: those on the front, fastest first.
         chosen: with the score of its longer finetune; None until one is chosen.
+        figure: name of what a task has in place of an accuracy; None of a classification.
     """
 
     job: str
@@ -73,11 +76,16 @@ class Front:
     best: tuple[FrontPoint, ...]
     unpruned: Landmark
     chosen: Landmark | None
+    figure: str | None = None
 
 
 def front_rows(front: Front) -> list[dict[str, Any]]:
     """The list that `autoprune show JOB --front --json` prints, fastest first."""
-    return [asdict(point) for point in front.best]
+    rows = [asdict(point) for point in front.best]
+    if front.figure is None:  # as trials are told
+        for row in rows:
+            del row["figure"]
+    return rows
 
 
 def front_document(front: Front) -> dict[str, Any]:
@@ -92,4 +100,5 @@ def front_document(front: Front) -> dict[str, Any]:
         "unpruned": asdict(front.unpruned),
         "chosen": None if front.chosen is None else asdict(front.chosen),
         "front": front_rows(front),
+        **({} if front.figure is None else {"figure": front.figure}),
     }

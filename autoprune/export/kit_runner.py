@@ -96,7 +96,7 @@ def main() -> None:
     said["sha256"] = hashlib.sha256(text.encode()).hexdigest()
     (HERE / "answers.json").write_text(json.dumps(said))
     for file, median, ratio in zip(files, medians, middle):  # noqa: B905 - older Pythons
-        print(f"{file['origin']}: {median * 1e3:.3f} ms, {ratio:.1%} of the unpruned network")
+        print(f"{file['origin']}: {median * 1e3:.4g} ms, {ratio:.1%} of the unpruned network")
     print("written to", HERE / "answers.json")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from autoprune.budget import milliseconds
 from autoprune.export.figure_entries import TaskFigure
 from autoprune.export.history import History
 from autoprune.export.page_scripts import inlined_scripts, plotly_script
@@ -64,7 +65,7 @@ def page_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=_percent, ms=_ms)
+    environment.filters.update(percent=_percent, number=_number, ms=milliseconds)
     environment.policies["json.dumps_kwargs"] = {}  # layers stay in network order
     return environment
 
@@ -73,17 +74,13 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.2f}%"
 
 
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:.3f} ms"
-
-
 def _tiles(schedule: Schedule) -> list[Tile]:
     latency, costs = schedule.latency, schedule.costs
     tiles = [
         Tile(
             f"Latency, {latency.status}",
-            _ms(latency.after_s),
-            _ms(latency.base_s),
+            milliseconds(latency.after_s),
+            milliseconds(latency.base_s),
             f"{latency.base_s / latency.after_s:.2f}× faster",
         )
     ]

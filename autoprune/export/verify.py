@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from autoprune.budget import milliseconds
 from autoprune.errors import AutopruneError, VerificationError
 from autoprune.export import files
 from autoprune.export.answers import RefusedAnswersError, judge_answers, read_answers
@@ -223,7 +224,7 @@ def _latency(
 
 def _said(schedule: Schedule, measured: Measurement) -> str:
     figures = (
-        f"{measured.pruned_s * 1e3:.3f} ms pruned, {measured.unpruned_s * 1e3:.3f} ms unpruned: "
+        f"{milliseconds(measured.pruned_s)} pruned, {milliseconds(measured.unpruned_s)} unpruned: "
         f"{measured.ratio:.1%} (± {measured.uncertainty:.1%})"
     )
     limit = schedule.budget.latency_s
@@ -232,8 +233,8 @@ def _said(schedule: Schedule, measured: Measurement) -> str:
     if measured.within_budget is None:
         return f"{figures}; not judged: the table was made for another device, {_device(schedule)}"
     scaled = (
-        f"{measured.latency_s * 1e3:.3f} ms where the unpruned network takes "
-        f"{schedule.latency.base_s * 1e3:.3f} ms, at most {limit * 1e3:.3f} ms allowed"
+        f"{milliseconds(measured.latency_s)} where the unpruned network takes "
+        f"{milliseconds(schedule.latency.base_s)}, at most {milliseconds(limit)} allowed"
     )
     if not measured.within_budget:
         if schedule.latency.status == "predicted":

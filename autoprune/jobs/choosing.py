@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from autoprune.budget import milliseconds
 from autoprune.errors import BudgetInfeasibleError
 from autoprune.jobs.context import SearchContext
 from autoprune.jobs.evaluations import Evaluations
@@ -123,7 +124,7 @@ class Choice:
         best = min(_latency_s(finalist) for finalist in self.measured)
         return BudgetInfeasibleError(
             f"no finalist meets the budget when measured: the fastest of {len(self.measured)} "
-            f"takes {best * 1e3:.3f} ms, the budget is {(self.bench.limit_s or 0) * 1e3:.3f} ms. "
+            f"takes {milliseconds(best)}, the budget is {milliseconds(self.bench.limit_s or 0)}. "
             "The table predicts this device badly: run 'autoprune latency check', or measure a "
             "new table"
         )

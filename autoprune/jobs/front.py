@@ -40,6 +40,7 @@ def read_front(store: TrialStore, job_id: str) -> Front:
         best=tuple(front_of(points, Metric(**job.what["metric"]))),
         unpruned=unpruned,
         chosen=_chosen(store, job),
+        figure=base.get("figure", {}).get("name"),
     )
 
 
@@ -64,6 +65,7 @@ def front_told(document: Json, rows: Iterable[Json]) -> Front:
         best=tuple(front_of(points, Metric(**metric))),
         unpruned=unpruned,
         chosen=None if document["chosen"] is None else _landmark(document["chosen"]),
+        figure=document.get("figure"),
     )
 
 
@@ -114,6 +116,7 @@ def _points(rows: Iterable[Json], unpruned: Landmark) -> tuple[FrontPoint, ...]:
             score=row["score"],
             accuracy=row["accuracy"],
             start_from=row["start_from"],
+            figure=row.get("figure"),
         )
         for row in rows
         if row["state"] == "told" and row["purpose"] != "probe" and row["score"] is not None

@@ -104,10 +104,14 @@ class _Keeper:
         self._watch.start()
 
     def end(self) -> None:
-        """Close its input, which ends it."""
+        """Tell it to end, which the end of its input would do too late.
+
+        A process that the driver forked meanwhile holds a copy of that pipe, and keeps it open.
+        """
         with self._lock:
             self._ending.set()
         with suppress(OSError):
+            self._process.stdin.write(b"end\n")  # type: ignore[union-attr]
             self._process.stdin.close()  # type: ignore[union-attr]
         try:
             self._process.wait(_ENDING_S)

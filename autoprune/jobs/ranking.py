@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from autoprune.evaluation.contract import Fidelity
 from autoprune.jobs.context import SearchContext
 from autoprune.trials.records import FinalistRecord, Json, TrialRecord
+from latency_tables.rank_correlation import rank_correlation
 
 FEWEST = 4
 """A rank correlation over fewer schedules says nothing."""
@@ -29,8 +29,7 @@ def rank_agreement(trials: Sequence[TrialRecord], finalists: Sequence[FinalistRe
         than four, or where all of them tie.
     """
     pairs = np.array(list(_pairs(trials, finalists)), dtype=np.float64).reshape(-1, 2)
-    tell = len(pairs) >= FEWEST and bool((np.ptp(pairs, axis=0) > 0).all())
-    spearman = float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic) if tell else None
+    spearman = rank_correlation(pairs[:, 0], pairs[:, 1]) if len(pairs) >= FEWEST else None
     return {"schedules": len(pairs), "spearman": spearman}
 
 

@@ -16,6 +16,7 @@ from types import ModuleType
 from torch import nn
 
 from autoprune.errors import ModelError, UnknownNameError
+from autoprune.extras import install_command
 from autoprune.models.admission import check_model, with_lazy_layers_made
 from autoprune.models.attention import prunable_attention
 from autoprune.models.cifar_resnet import cifar_resnet
@@ -145,8 +146,7 @@ def _timm_model(name: str) -> Callable[[int], nn.Module]:
         timm = importlib.import_module("timm")
     except ImportError as error:
         raise ModelError(
-            f"model 'timm:{name}' needs timm, which is not installed: "
-            "install it with 'pip install timm'"
+            f"model 'timm:{name}' needs timm, which is not installed: {install_command('timm')}"
         ) from error
     if not timm.is_model(name):
         raise UnknownNameError("timm model", name, timm.list_models())

@@ -8,6 +8,7 @@ from itertools import permutations
 
 import numpy as np
 
+from autoprune.budget import milliseconds
 from autoprune.pruning.pair_grids import Axes, FloatArray, Grid, IntArray
 from autoprune.pruning.pricing import Priced
 from autoprune.pruning.space import SearchSpace
@@ -24,7 +25,7 @@ class FloorTerm:
     seconds: float
 
     def __str__(self) -> str:
-        return f"{self.layer} ({self.operator}) {self.seconds * 1e3:.4f} ms"
+        return f"{self.layer} ({self.operator}) {milliseconds(self.seconds)}"
 
 
 def floor_terms(priced: Iterable[Priced], axes: Axes, space: SearchSpace) -> list[FloorTerm]:

@@ -9,6 +9,7 @@ from sqlalchemy import Select, case, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from autoprune.errors import UnknownJobError
+from autoprune.trials.listed_rows import listed_columns, listed_job
 from autoprune.trials.models import Finalist, Job, JobRequest, StoredEvent, Trial
 from autoprune.trials.records import JobListed, JobPosition, JobProgress, JobState, Request
 from autoprune.trials.store_base import StoreBase
@@ -24,29 +25,13 @@ class BrowseStore(StoreBase):
         self, limit: int, after: Place | None = None, state: JobState | None = None
     ) -> list[JobListed]:
         """At most ``limit`` jobs, newest first, from behind a place on."""
-        spec = Job.how["spec"]
-        rows = select(
-            Job.id,
-            Job.state,
-            Job.stage,
-            Job.created,
-            Job.priority,
-            Job.what["searcher"].as_string().label("searcher"),
-            Job.what["trials"].as_integer().label("trials"),
-            Job.what["metric"]["direction"].as_string().label("direction"),
-            Job.base["score"].as_float().label("base_score"),
-            Job.how["budget"].label("budget"),
-            spec["model"].as_string().label("model"),
-            spec["weights"].as_string().label("weights"),
-            spec["data"].as_string().label("data"),
-        ).order_by(Job.created.desc(), Job.id.desc())
+        rows = select(*listed_columns()).order_by(Job.created.desc(), Job.id.desc())
         if state is not None:
             rows = rows.where(Job.state == state)
         if after is not None:
             rows = rows.where(tuple_(Job.created, Job.id) < tuple_(*after))
         with self._database.read() as session:
-            found = session.execute(rows.limit(limit))
-            return [JobListed(**{**row._mapping, "budget": tuple(row.budget)}) for row in found]
+            return [listed_job(row) for row in session.execute(rows.limit(limit))]
 
     def progress(self, jobs: Sequence[str]) -> dict[str, JobProgress]:
         """How far the trials of some jobs are, without reading them; jobs without any are left out.

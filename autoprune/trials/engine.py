@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from autoprune.errors import DatabaseError
+from autoprune.extras import install_command
 from autoprune.secret_files import read_secret
 from autoprune.trials.column_types import json_text
 from autoprune.trials.database import WRITES, shown, translated
@@ -113,7 +114,7 @@ def _postgres(url: URL) -> Engine:
         )
     except ImportError as error:
         raise DatabaseError(
-            "PostgreSQL needs psycopg, which is not installed: pip install 'autoprune[postgres]'"
+            f"PostgreSQL needs psycopg, which is not installed: {install_command('postgres')}"
         ) from error
 
 

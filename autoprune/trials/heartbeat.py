@@ -37,16 +37,20 @@ Beat = Callable[[float], int]
 
 
 def main() -> int:
-    """Renew until the parent is gone or the lease is lost; the order comes as a line of JSON."""
+    """Renew until the lease is lost, the parent is gone, or says anything after its order.
+
+    The order comes as a line of JSON.
+    """
     parent = os.getppid()
     for number in (signal.SIGINT, signal.SIGTERM):  # the driver decides when this ends
         signal.signal(number, signal.SIG_IGN)
-    order = json.loads(sys.stdin.buffer.readline() or b"null")
+    told = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - a buffer would hide what is said next
+    order = json.loads(told.readline() or b"null")
     if order is None:
         return 0
     beat, due = _beat_of(order), time.monotonic() + order["every_s"]
     look_s = min(_LOOK_S, order["every_s"] / 2)
-    while not select.select([sys.stdin], [], [], look_s)[0] and os.getppid() == parent:
+    while not select.select([told], [], [], look_s)[0] and os.getppid() == parent:
         if time.monotonic() < due or _stands_still(parent):
             continue
         try:

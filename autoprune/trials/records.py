@@ -51,7 +51,7 @@ class JobRecord:
 
 @dataclass(frozen=True)
 class JobListed:
-    """One line of the list of jobs.
+    """One line of the list of jobs; None also where a newer version stored another kind of value.
 
     Args:
         trials: as many as the job may run.
@@ -64,14 +64,14 @@ class JobListed:
     stage: str
     created: str
     priority: int | None
-    searcher: str
-    trials: int
-    direction: str
+    searcher: str | None
+    trials: int | None
+    direction: str | None
     base_score: float | None
     budget: tuple[str, ...]
-    model: str
+    model: str | None
     weights: str | None
-    data: str
+    data: str | None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,10 @@ import zipfile
 import pytest
 from running_server import Server
 from served_world import World
+from sqlalchemy import delete, update
 
+from autoprune.trials.engine import connect
+from autoprune.trials.models import Job
 from autoprune.trials.records import NewTrial
 
 
@@ -35,6 +38,27 @@ def test_the_list_tells_how_far_a_job_is_and_its_best_score(server: Server, worl
     assert line["trials_told"] == len(trials) == 4
     assert line["best_score"] == min(trial["score"] for trial in trials)
     assert line["base_score"] == server.read(f"/v1/jobs/{world.job}")["base"]["score"]
+
+
+def test_a_job_of_a_newer_version_is_one_line_among_the_others(
+    server: Server, world: World
+) -> None:
+    done = world.store.job(world.job)
+    odd = {**done.what, "trials": "as many as it takes", "metric": "loss"}
+    job = world.store.create_job(odd, "h", {**done.how, "budget": None}, "env", done.base)
+    with connect(world.db).begin() as connection:
+        connection.execute(update(Job).where(Job.id == job).values(state="archived", stage="v9"))
+    try:
+        listed = {line["job"]: line for page in server.pages("/v1/jobs") for line in page}
+    finally:
+        with connect(world.db).begin() as connection:
+            connection.execute(delete(Job).where(Job.id == job))
+    assert (listed[job]["state"], listed[job]["stage"]) == ("archived", "v9")
+    assert (listed[job]["trials"], listed[job]["best_score"], listed[job]["budget"]) == (
+        *(None, None),
+        [],
+    )
+    assert listed[world.job]["trials"] == 4
 
 
 def test_no_answer_tells_where_things_lie_on_the_server(server: Server, world: World) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tiny_program import run_program
 
+from autoprune.extras import install_command
+
 WITHOUT = """
 import sys
 
@@ -32,7 +34,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path, name: str) ->
     said = without(name, tmp_path, "serve", "--port", "0")
     assert said.returncode == 2
     assert f"needs {name}" in said.stderr
-    assert "pip install 'autoprune[server]'" in said.stderr
+    assert install_command("server") in said.stderr
     assert list(tmp_path.iterdir()) == []
 
 

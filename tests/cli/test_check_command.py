@@ -46,6 +46,7 @@ def test_a_job_file_is_checked_as_it_would_be_searched(program: Program, tmp_pat
     model, data = NETWORK[1], NETWORK[3]
     (tmp_path / "job.yaml").write_text(f"model: {model}\ndata: {data}\nignore: [third.*]\n")
     found = expect_done(program("check", "job.yaml", "--json")).json
+    assert found["versions"].startswith("autoprune 0.")
     assert [group["name"] for group in found["groups"]] == ["first.0", "second.0"]
 
 

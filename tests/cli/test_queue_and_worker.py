@@ -6,6 +6,8 @@ import io
 import json
 import signal
 import sqlite3
+import subprocess
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +34,16 @@ def show(folder: Path, job: str) -> Any:
 
 def state_of(folder: Path, job: str) -> str:
     return str(show(folder, job)["state"])
+
+
+def wait_for_state(
+    folder: Path, job: str, state: str, worker: subprocess.Popen[str], on_the_way: tuple[str, ...]
+) -> None:
+    """Until the job is in a state; before that it is in no other than those on the way."""
+    while (found := state_of(folder, job)) != state:
+        assert found in on_the_way
+        assert worker.poll() is None
+        time.sleep(0.2)  # looking takes from the worker's core
 
 
 def drain(folder: Path, *words: str) -> Said:
@@ -106,8 +118,7 @@ def test_a_worker_leaves_a_job_of_a_newer_version_to_workers_that_know_it(
         fields = "'$.spec.folds', 3, '$.spec.fidelity.warmup', 2"
         connection.execute(f"UPDATE jobs SET how = json_set(how, {fields}) WHERE id = ?", (newer,))
     worker = start(tmp_path, "worker", "--db", "jobs.db", "--poll", "0.05")
-    while state_of(tmp_path, known) != "finished":
-        assert worker.poll() is None
+    wait_for_state(tmp_path, known, "finished", worker, ("queued", "running"))
     worker.send_signal(signal.SIGTERM)
     _, err = worker.communicate(timeout=30)
     says = f"job {newer} is left to a worker of a newer version: this one cannot read"
@@ -133,14 +144,10 @@ def test_a_running_job_is_paused_and_put_back_to_the_digest_of_a_search(
     assert wait_for_trials(tmp_path / "jobs.db", 3, worker)
     said = expect_done(run_program("pause", job, "--db", "jobs.db", "--json", folder=tmp_path))
     assert said.json == {"job": job, "state": "running", "desired_state": "paused"}
-    while state_of(tmp_path, job) == "running":
-        assert worker.poll() is None
-    assert state_of(tmp_path, job) == "paused"
+    wait_for_state(tmp_path, job, "paused", worker, ("running",))
     again = run_program("resume", job, "--queue", "--db", "jobs.db", "--json", folder=tmp_path)
     assert expect_done(again).json == {"job": job, "state": "queued"}
-    while (state := state_of(tmp_path, job)) != "finished":
-        assert state in ("queued", "running")
-        assert worker.poll() is None
+    wait_for_state(tmp_path, job, "finished", worker, ("queued", "running"))
     worker.send_signal(signal.SIGTERM)
     _, err = worker.communicate(timeout=10)
     assert worker.returncode == 0, err

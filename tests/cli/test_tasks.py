@@ -53,6 +53,14 @@ def test_a_search_tells_the_tasks_metric_and_no_accuracy(
     table = expect_done(program("trials", shown["job"], "--db", "jobs.db")).out
     assert "all_right" in table
     assert f"{trials[0]['figure']:.4g}" in table
+    front = expect_done(program("show", shown["job"], "--db", "jobs.db", "--front")).out
+    heads = next(line for line in front.splitlines() if "of unpruned" in line)
+    assert "all_right" in heads
+    assert "accuracy" not in heads
+    words = ("show", shown["job"], "--db", "jobs.db", "--front", "--json")
+    for row in expect_done(program(*words)).json["front"]:
+        assert row["figure"] == trials[row["trial"]]["figure"]
+        assert f"{row['figure']:.4g}" in front
     compared = expect_done(program("compare", shown["job"], "--db", "jobs.db", "--json")).json[0]
     assert compared["figure"]["after_finetune"] == told["test"]["after"]
     assert compared["accuracy_after_finetune"] is None

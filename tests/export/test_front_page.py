@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from drawing import Open
 
+from autoprune.budget import milliseconds
 from autoprune.export.front import Front, FrontPoint, Landmark
 from autoprune.export.front_page import render_front
 from autoprune.export.schedule import MetricReference
@@ -78,6 +79,23 @@ def test_pointing_at_a_trial_tells_it_with_its_widths(draw: Open) -> None:
     assert told.endswith("and 5 more groups")
 
 
+@pytest.mark.parametrize("seconds", [1.23456e-8, 4.2e-5, 0.00123456, 0.008, 12.34567])
+def test_a_table_and_a_chart_round_a_latency_alike(seconds: float, draw: Open) -> None:
+    one = replace(SLOW, predicted_latency_s=seconds)
+    drawn = draw(render_front(replace(FRONT, points=(one,), best=(one,))))
+    (told,) = drawn.trace("chart-front", "front")["text"]
+    assert told.split("<br>")[3] == milliseconds(seconds)
+    assert milliseconds(seconds) in drawn.page.locator("tbody td").all_inner_texts()
+
+
+def test_a_task_has_its_figure_in_the_accuracys_column() -> None:
+    points = tuple(replace(each, accuracy=None, figure=0.61803) for each in (FAST, SLOW))
+    page = body_of(render_front(replace(FRONT, points=points, best=points, figure="all_right")))
+    assert "all_right" in page
+    assert "Accuracy" not in page
+    assert page.count("0.618<") == 2
+
+
 def test_the_page_loads_nothing_and_lists_the_front_fastest_first() -> None:
     page = render_front(FRONT)
     assert page.count("plotly.js v") == 1
@@ -88,7 +106,7 @@ def test_the_page_loads_nothing_and_lists_the_front_fastest_first() -> None:
     cells = re.findall(r"<td[^>]*>(.*?)</td>", bare)
     rows = [cells[place : place + 8] for place in range(0, len(cells), 8)]
     assert [row[0] for row in rows] == ["3", "1", "0"]
-    assert rows[0][1:4] == ["candidate", "trial 1", "1.000 ms"]
+    assert rows[0][1:4] == ["candidate", "trial 1", "1 ms"]
     assert rows[1][2] == "base"
     assert "4 trials with a score." in body_of(page)
 

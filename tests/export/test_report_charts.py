@@ -69,6 +69,42 @@ def test_front_unpruned_network_and_shares_are_drawn_where_they_are_known(
     assert after["y"][after["x"].index("conv1")] == 1.0
 
 
+OVERLAPS = """() => {
+  const chart = document.getElementById("chart-layers");
+  const legend = chart.querySelector(".legend .bg").getBoundingClientRect();
+  return [...chart.querySelectorAll(".bars .point path")].map(bar => bar.getBoundingClientRect())
+    .filter(bar => bar.height && bar.top < legend.bottom && bar.bottom > legend.top).length;
+}"""
+CUT = """() => [...document.querySelectorAll(".scroll")]
+  .filter(each => each.scrollWidth > each.clientWidth).length"""
+
+
+@pytest.mark.parametrize("width", [500, 900, 1400])
+def test_no_legend_lies_over_a_bar_and_no_table_is_cut_off(
+    case: Case, whole: History, draw: Open, width: int
+) -> None:
+    page = draw(render_report(case.schedule(), whole)).page
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_function(
+        "() => { const chart = document.getElementById('chart-layers');"
+        " return Math.abs(chart.querySelector('.main-svg').clientWidth - chart.clientWidth) < 2; }"
+    )
+    assert page.evaluate("document.querySelectorAll('#chart-layers .bars .point').length") > 0
+    assert page.evaluate(OVERLAPS) == 0
+    assert page.evaluate(CUT) == 0
+
+
+def test_a_star_off_the_front_is_explained_where_there_is_one(
+    case: Case, whole: History, history: History
+) -> None:
+    says = "The star is the chosen schedule at the score of its longer finetune"
+    assert says in render_report(case.schedule(), whole)
+    assert says not in render_report(
+        case.schedule(), replace(whole, front={**FRONT, "chosen": None})
+    )
+    assert says not in render_report(case.schedule(), history)
+
+
 def test_best_so_far_follows_the_candidates_and_the_metrics_direction(
     case: Case, history: History, draw: Open
 ) -> None:

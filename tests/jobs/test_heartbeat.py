@@ -93,7 +93,7 @@ def test_a_heartbeat_ends_when_its_lease_is_lost(
     store = cheap_job.open_store(tmp_path, url)
     lease = leases.acquire(store, queue(store))
     with leases.heartbeat(store, lease):
-        assert cheap_worker.heartbeats_of(os.getpid()) != []
+        wait_until(lambda: cheap_worker.heartbeats_of(os.getpid()) != [])
         store.acquire(lease.job, "another", 60.0, steal=True)
         wait_until(lambda: cheap_worker.heartbeats_of(os.getpid()) == [])
         time.sleep(1.5)
@@ -106,3 +106,18 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[-1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_process_forked_meanwhile_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """It holds a copy of the pipe that the heartbeat's orders come from."""
+    store = cheap_job.open_store(tmp_path)
+    lease = leases.acquire(store, queue(store))
+    with leases.heartbeat(store, lease):
+        wait_until(lambda: cheap_worker.heartbeats_of(os.getpid()) != [])
+        forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        forked.start()
+        begun = time.monotonic()
+    took_s = time.monotonic() - begun
+    forked.kill()
+    forked.join()
+    assert took_s < leases._ENDING_S

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import random
 import signal
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,19 @@ def kill_something(driver: Any, rng: random.Random) -> None:
         return
 
 
-def sweep(folder: Path, searcher: str, workers: int, kills: int, seed: int) -> tuple[str, int]:
-    """Drive one job through ``kills`` SIGKILLs; returns its digest and the kills that happened."""
+def sweep(
+    folder: Path, searcher: str, workers: tuple[int, ...], kills: int, seed: int
+) -> tuple[str, int]:
+    """Drive one job through ``kills`` SIGKILLs; returns its digest and the kills that happened.
+
+    Args:
+        workers: of the first driver, of the one that goes on after it, and so on, round and round.
+    """
     rng = random.Random(seed)
     job = cheap_job.create(cheap_job.open_store(folder), searcher, TRIALS)
     done = 0
-    while True:
-        driver = WARM.Process(target=cheap_job.drive_process, args=(folder, job, workers, 0.01))
+    for count in cycle(workers):
+        driver = WARM.Process(target=cheap_job.drive_process, args=(folder, job, count, 0.01))
         driver.start()
         while done < kills and driver.is_alive():
             driver.join(rng.uniform(0.02, 0.25))
@@ -48,6 +55,7 @@ def sweep(folder: Path, searcher: str, workers: int, kills: int, seed: int) -> t
         if driver.exitcode == 0:
             return cheap_job.digest(folder, job), done
         assert driver.exitcode == -signal.SIGKILL
+    raise AssertionError("no worker counts were given")
 
 
 def reference(folder: Path, searcher: str) -> str:
@@ -55,12 +63,12 @@ def reference(folder: Path, searcher: str) -> str:
     return cheap_job.drive(folder, job, recipe=cheap_job.CheapRecipe(0.0))
 
 
-def rounds(tmp_path: Path, searcher: str, workers: int, kills: int) -> None:
+def rounds(tmp_path: Path, searcher: str, workers: tuple[int, ...], kills: int) -> None:
     """Jobs of one kind, each with a fresh database, until ``kills`` SIGKILLs hit them."""
     expected = reference(fresh(tmp_path / "reference"), searcher)
     done, number = 0, 0
     while done < kills:
-        folder = fresh(tmp_path / f"workers{workers}round{number}")
+        folder = fresh(tmp_path / f"round{number}")
         found, hits = sweep(folder, searcher, workers, min(kills - done, 10), seed=number)
         assert found == expected, f"{searcher} with {workers} workers after {hits} kills"
         done, number = done + hits, number + 1
@@ -73,12 +81,11 @@ def fresh(folder: Path) -> Path:
 
 @pytest.mark.parametrize("searcher", SEARCHERS)
 def test_ten_kills_leave_the_digest_of_an_uninterrupted_run(tmp_path: Path, searcher: str) -> None:
-    for workers, kills in ((1, 3), (2, 4), (4, 3)):
-        rounds(tmp_path, searcher, workers, kills)
+    rounds(tmp_path, searcher, workers=(1, 2, 4), kills=10)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("searcher", SEARCHERS)
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_a_hundred_kills_leave_the_digest(tmp_path: Path, searcher: str, workers: int) -> None:
-    rounds(tmp_path, searcher, workers, 100)
+    rounds(tmp_path, searcher, (workers,), 100)

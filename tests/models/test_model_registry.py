@@ -1,4 +1,5 @@
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from torch import nn
 
 from autoprune.errors import ModelError, UnknownNameError
+from autoprune.extras import install_command
 from autoprune.models.registry import build_model, default_input_shape
 
 FACTORY = """
@@ -72,7 +74,7 @@ def test_what_cannot_be_imported_is_named(factories: str, tmp_path: Path) -> Non
 
 @pytest.mark.skipif(importlib.util.find_spec("timm") is not None, reason="timm is installed")
 def test_timm_names_what_to_install_where_it_is_missing() -> None:
-    with pytest.raises(ModelError, match="pip install timm"):
+    with pytest.raises(ModelError, match=re.escape(install_command("timm"))):
         build_model("timm:resnet18", classes=5)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shlex
 import site
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -56,6 +58,18 @@ def run(environment: Path, command: list[str], folder: Path) -> subprocess.Compl
         capture_output=True,
         text=True,
     )
+
+
+def test_from_a_wheel_an_extra_is_installed_by_its_packages(
+    environment: Path, tmp_path: Path, pyproject: dict[str, Any]
+) -> None:
+    """There is no checkout to install again, and nothing of this name on an index."""
+    asked = "from autoprune.extras import install_command; print(install_command('server'))"
+    said = run(environment, ["python", "-c", asked], tmp_path)
+    _python, *words = shlex.split(said.stdout)
+    packages = pyproject["project"]["optional-dependencies"]["server"]
+    assert words[:3] == ["-m", "pip", "install"]
+    assert sorted(words[3:]) == sorted(packages)
 
 
 def test_the_wheel_holds_every_package_and_every_file_read_at_run_time(wheel: Path) -> None:

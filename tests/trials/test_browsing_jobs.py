@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -101,3 +102,39 @@ def test_a_request_makes_one_job_and_leaves_nothing_of_a_second(store: TrialStor
         create(store, Request("ci", "key 1", "b" * 64))
     assert [found.id for found in store.jobs()] == [job]
     assert create(store, Request("page", "key 1", "a" * 64)) != job
+
+
+OF_A_NEWER_VERSION: dict[str, dict[str, Any]] = {
+    "trials": {"what": {"trials": {"most": 9}}},
+    "searcher": {"what": {"searcher": {"name": "legr"}}},
+    "metric": {"what": {"metric": "loss"}},
+    "many trials": {"what": {"trials": 10**30}},
+    "large score": {"base": {"score": 1e300}},
+    "score": {"base": {"score": "0.5 to 0.6"}},
+    "no budget": {"how": {"budget": None}},
+    "budgets": {"how": {"budget": [{"latency": 0.5}, "macs=1M"]}},
+    "model": {"how": {"spec": {"model": {"hub": "m"}, "weights": None, "data": "d"}}},
+    "no spec": {"how": {"spec": None}},
+}
+
+
+def test_a_job_with_values_of_a_newer_version_hides_no_other(store: TrialStore) -> None:
+    what = {"searcher": "legr", "trials": 9, "metric": {"name": "loss", "direction": "minimize"}}
+    how = {"budget": ["50%"], "spec": {"model": "m", "weights": None, "data": "d"}}
+    base = {"score": 0.1 + 0.2}
+    for odd in ({}, *OF_A_NEWER_VERSION.values()):
+        documents = ({**what, **odd.get("what", {})}, "h", {**how, **odd.get("how", {})})
+        store.create_job(*documents, "env", {**base, **odd.get("base", {})})
+    plain, *found = store.job_page(50)[::-1]
+    lines = dict(zip(OF_A_NEWER_VERSION, found, strict=True))
+    assert (plain.trials, plain.base_score, plain.direction) == (9, 0.1 + 0.2, "minimize")
+    assert lines["trials"].trials is None
+    assert lines["many trials"].trials is None
+    assert lines["large score"].base_score is None
+    assert lines["searcher"].searcher is not None
+    assert lines["metric"].direction is None
+    assert lines["score"].base_score is None
+    assert lines["no budget"].budget == ()
+    assert lines["budgets"].budget == ('{"latency": 0.5}', "macs=1M")
+    assert lines["no spec"].model is None
+    assert all(line.created for line in found)

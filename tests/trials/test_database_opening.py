@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import sys
 import traceback
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from autoprune.errors import DatabaseError, InputError, StorageError
+from autoprune.extras import install_command
 from autoprune.trials.artifacts import ArtifactFolder
 from autoprune.trials.database import Database
 from autoprune.trials.engine import connect, default_artifacts
@@ -149,7 +151,7 @@ def test_an_unreachable_server_is_named_without_its_password() -> None:
 
 def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(DatabaseError, match=r"pip install 'autoprune\[postgres\]'"):
+    with pytest.raises(DatabaseError, match=re.escape(install_command("postgres"))):
         connect("postgresql://me@localhost/jobs")
 
 

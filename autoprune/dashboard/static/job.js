@@ -21,7 +21,7 @@ export async function showJob(main, signal, id) {
   const head = headView(id, () => refresh().catch(unlessAborted));
   const tiles = tilesView();
   const progress = chartSection("chart-progress", "Score over trials", "One point a trial; the line is the best candidate so far.", signal);
-  const tradeoff = chartSection("chart-tradeoff", "Score against latency", "The line is the front; the dashed one is the budget.", signal);
+  const tradeoff = chartSection("chart-tradeoff", "Score against latency", "The line is the front, the dashed one the budget. A star is the chosen schedule at the score of its longer finetune.", signal);
   const layers = layersView();
   const trials = trialsView();
   // Shown whole once it is known, so that nothing moves.

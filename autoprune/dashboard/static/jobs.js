@@ -87,12 +87,12 @@ function update(row, job) {
   row.dataset.shown = wanted;
   const [, state, budget, progress, best, searcher, created] = row.children;
   state.replaceChildren(badge(job.state));
-  budget.replaceChildren(job.budget.join(", "));
+  budget.replaceChildren(job.budget.join(", ") || "–");
   progress.replaceChildren(
-    h("span", { class: "progress" }, bar(job.trials_told / job.trials, job.state), `${job.trials_told} / ${job.trials}`),
+    h("span", { class: "progress" }, bar(job.trials === null ? 0 : job.trials_told / job.trials, job.state), `${job.trials_told} / ${job.trials ?? "–"}`),
     h("span", { class: "under" }, job.state === "running" ? `stage: ${job.stage}` : "trials"));
   best.replaceChildren(h("span", { class: "number" }, score(job.best_score)), h("span", { class: "under" }, `unpruned ${score(job.base_score)}`));
-  searcher.replaceChildren(job.searcher);
+  searcher.replaceChildren(job.searcher ?? "–");
   created.replaceChildren(time(job.created));
 }
 

@@ -55,13 +55,15 @@ export function keepRatios(layers, columns) {
     x: names, y: names.map(name => layers[name].keep_ratio), customdata: names.map(name => layers[name].out_channels),
     hovertemplate: "%{x}<br>%{customdata[0]} → %{customdata[1]} channels<br>keep ratio %{y:.2f}<extra></extra>",
   };
-  const shared = { yaxis2: { title: title("share of latency"), domain: [0, 0.44], tickformat: ".0%", automargin: true }, bargap: 0.2, bargroupgap: 0.1 };
+  const tallest = Math.max(0, ...bars.flatMap(each => each.y.map(Number)));
+  const shared = { yaxis2: { title: title("share of latency"), domain: [0, 0.4], range: [0, 1.05 * tallest || 1], tickformat: ".0%", automargin: true }, bargap: 0.2, bargroupgap: 0.1 };
   return {
     data: [kept, ...bars],
     layout: {
       xaxis: { type: "category", tickangle: -90, tickfont: { size: 10 }, automargin: true, showgrid: false, ...(bars.length ? { anchor: "y2" } : {}) },
-      yaxis: { title: title("keep ratio"), domain: [bars.length ? 0.54 : 0, 1], range: [0, 1.02], dtick: 0.25, tickformat: ".2f", automargin: true },
-      legend: { orientation: "h", x: 0, y: 0.5, yanchor: "top" },
+      yaxis: { title: title("keep ratio"), domain: [bars.length ? 0.55 : 0, 1], range: [0, 1.02], dtick: 0.25, tickformat: ".2f", automargin: true },
+      // Between the two; a narrow page breaks it into two lines, and there is room for them.
+      legend: { orientation: "h", x: 0, y: 0.41, yanchor: "bottom" },
       bargap: 0.3,
       ...(bars.length ? shared : {}),
     },

@@ -11,6 +11,7 @@ from typing import Any
 
 from autoprune.errors import AutopruneError, InputError
 from autoprune.evaluation.contract import EvaluationRequest, EvaluationResult, Evaluator
+from autoprune.extras import install_command
 from autoprune.jobs.executors.port import Completed, Recipe
 
 
@@ -219,6 +220,6 @@ def _import_ray() -> Any:
         import ray.util
     except ImportError as error:
         raise InputError(
-            "the ray executor needs Ray, which is an extra: pip install 'autoprune[ray]'"
+            f"the ray executor needs Ray, which is not installed: {install_command('ray')}"
         ) from error
     return ray
