@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from autoprune.api import documents
 from autoprune.api.answers import JobId, answer, problems, returns
+from autoprune.api.hiding import without_folders
 from autoprune.api.pages import Cursor, Limit, page, place_of
 from autoprune.api.problems import Problem
 from autoprune.api.service import Service, service_of
@@ -33,13 +34,17 @@ router = APIRouter(tags=["jobs"])
 def jobs(
     request: Request,
     state: Annotated[JobState | None, Query(description="Only those in it.")] = None,
+    starts_with: Annotated[
+        str, Query(pattern=r"^[0-9a-f]{0,8}$", description="Only those whose ids start so.")
+    ] = "",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """One page of all jobs, or of those in one state."""
-    service, of = service_of(request), f"jobs {state or 'all'}"
+    """One page of all jobs, or of those in one state or with one start of their ids."""
+    service, of = service_of(request), f"jobs {state or 'all'} {starts_with}"
     place = place_of(cursor, of, (str, str))
-    found = service.trials.job_page(limit, (place[0], place[1]) if place else None, state)
+    after = (place[0], place[1]) if place else None
+    found = service.trials.job_page(limit, after, state, starts_with)
     last = [found[-1].created, found[-1].id] if found else None
     progress = service.trials.progress([job.id for job in found])
     lines = [_line(service, job, progress.get(job.id, JobProgress())) for job in found]
@@ -84,6 +89,8 @@ def trials(request: Request, job: JobId, limit: Limit = 100, cursor: Cursor = No
     of = f"trials {job}"
     place = place_of(cursor, of, (int,))
     rows = trial_rows(service_of(request).trials, job, place[0] if place else 0, limit)
+    for row in rows:
+        row["error"] = _told(row["error"])
     return answer(page(rows, limit, of, [rows[-1]["index"] + 1] if rows else None))
 
 
@@ -140,8 +147,10 @@ def check_done(position: JobPosition, job: str) -> None:
 def _shown(service: Service, job_id: str) -> Json:
     job = service.trials.job(job_id)
     spec: dict[str, Any] = job.how["spec"]
+    shown = summarise_job(service.trials, job_id)
     return {
-        **summarise_job(service.trials, job_id),
+        **shown,
+        "error": _told(shown["error"]),
         "trials_planned": job.what["trials"],
         "created": job.created,
         "model": service.catalog.name_of_model(spec["model"], spec["weights"]),
@@ -149,6 +158,10 @@ def _shown(service: Service, job_id: str) -> Json:
         "savings": savings_of(job),
         "layer_shares": job.base.get("layer_shares"),
     }
+
+
+def _told(error: str | None) -> str | None:
+    return None if error is None else without_folders(error)
 
 
 def _line(service: Service, job: JobListed, progress: JobProgress) -> Json:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
@@ -66,8 +65,8 @@ def _read(job: str, db: str) -> Read:
 
 def _ask(job: str, url: str) -> Read:
     server = RemoteServer.at(url)
-    shown = server.get(f"/v1/jobs/{quote(job)}")
-    return shown, shown["savings"], lambda: fetch_front(server, job)
+    shown = server.get(f"/v1/jobs/{server.job(job)}")
+    return shown, shown["savings"], lambda: fetch_front(server, shown["job"])
 
 
 def _print_why(shown: Json, savings: list[Json] | None) -> None:

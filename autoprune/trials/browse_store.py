@@ -21,9 +21,17 @@ class BrowseStore(StoreBase):
     """The part of the trial store that reads many jobs, or little of one; it writes nothing."""
 
     def job_page(
-        self, limit: int, after: Place | None = None, state: JobState | None = None
+        self,
+        limit: int,
+        after: Place | None = None,
+        state: JobState | None = None,
+        starts_with: str = "",
     ) -> list[JobListed]:
-        """At most ``limit`` jobs, newest first, from behind a place on."""
+        """At most ``limit`` jobs, newest first, from behind a place on.
+
+        Args:
+            starts_with: of their ids.
+        """
         spec = Job.how["spec"]
         rows = select(
             Job.id,
@@ -42,6 +50,8 @@ class BrowseStore(StoreBase):
         ).order_by(Job.created.desc(), Job.id.desc())
         if state is not None:
             rows = rows.where(Job.state == state)
+        if starts_with:
+            rows = rows.where(Job.id.startswith(starts_with, autoescape=True))
         if after is not None:
             rows = rows.where(tuple_(Job.created, Job.id) < tuple_(*after))
         with self._database.read() as session:

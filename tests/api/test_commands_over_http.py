@@ -5,25 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 import yaml
-from running_server import Server, serving
+from running_server import serving
 from served_world import JOB, World
-from tiny_program import Said, expect_done, run_program
-
-Run = Callable[..., Said]
-
-
-@pytest.fixture
-def remote(server: Server, tmp_path: Path) -> Iterator[Run]:
-    """A command with the server named by the environment, in a folder without a database."""
-    with patch.dict(os.environ, {"AUTOPRUNE_SERVER": server.url}):
-        yield lambda *words: run_program(*words, folder=tmp_path)
-    assert not (tmp_path / "autoprune.db").exists()
+from tiny_program import Run, expect_done, run_program
 
 
 def test_jobs_and_trials_are_listed_alike(remote: Run, world: World) -> None:

@@ -78,7 +78,7 @@ def test_a_job_file_that_is_not_yaml_is_refused(refused: Refused, tmp_path: Path
     ("text", "says"),
     [
         ("bugdet: 50%", ("unknown field 'bugdet'", "budget")),
-        ("trials: many", ("trials", "integer", "'many'")),
+        ("trials: many", ("trials", "whole number", "'many'")),
         ("fidelity: {stepz: 3}", ("fidelity.stepz",)),
         ("budget: 50", ("'50'", "ms")),
         ("budget: [50%, 40%]", ("twice",)),
