@@ -165,8 +165,8 @@ class Catalog(CatalogFile):
 
 def _fields_at(path: FieldPath) -> list[str]:
     """The fields of a catalog that may stand where a path leads."""
-    part = {"models": CatalogModel, "metrics": CatalogMetric}.get(str(path[0]), CatalogFile)
-    return [*(CatalogFile if len(path) == 1 else part).model_fields]
+    parts: dict[str, type[BaseModel]] = {"models": CatalogModel, "metrics": CatalogMetric}
+    return [*parts.get(str(path[0]) if len(path) > 1 else "", CatalogFile).model_fields]
 
 
 def _look_up(what: str, name: str, known: Mapping[str, Any]) -> Any:

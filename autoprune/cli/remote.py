@@ -101,7 +101,8 @@ class RemoteServer:
             raise UnknownJobError(named, on_server=True)
         if len(start) == _ID_LENGTH:
             return start
-        listed = (item["job"] for item in self.items("/v1/jobs", starts_with=start, limit=500))
+        items = self.items("/v1/jobs", starts_with=start, limit=500)
+        listed = (str(item["job"]) for item in items)
         found = sorted(job for job in listed if job.startswith(start))
         if not found:
             raise UnknownJobError(named, on_server=True)
