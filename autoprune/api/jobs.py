@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -16,8 +17,9 @@ from autoprune.api.service import Service, service_of
 from autoprune.export.front import front_document
 from autoprune.jobs.chosen import describe_chosen
 from autoprune.jobs.front import read_front
+from autoprune.jobs.listing import job_lines, shown_state
 from autoprune.jobs.summary import savings_of, summarise_job, trial_rows
-from autoprune.trials.records import JobListed, JobPosition, JobProgress, JobState, Json
+from autoprune.trials.records import JobListed, JobPosition, JobState, Json
 
 router = APIRouter(tags=["jobs"])
 
@@ -33,7 +35,9 @@ router = APIRouter(tags=["jobs"])
 )
 def jobs(
     request: Request,
-    state: Annotated[JobState | None, Query(description="Only those in it.")] = None,
+    state: Annotated[
+        JobState | None, Query(description="Only those in it; interrupted ones are running.")
+    ] = None,
     starts_with: Annotated[
         str, Query(pattern=r"^[0-9a-f]{0,8}$", description="Only those whose ids start so.")
     ] = "",
@@ -46,9 +50,7 @@ def jobs(
     after = (place[0], place[1]) if place else None
     found = service.trials.job_page(limit, after, state, starts_with)
     last = [found[-1].created, found[-1].id] if found else None
-    progress = service.trials.progress([job.id for job in found])
-    lines = [_line(service, job, progress.get(job.id, JobProgress())) for job in found]
-    return answer(page(lines, limit, of, last))
+    return answer(page(_lines(service, found), limit, of, last))
 
 
 @router.get(
@@ -67,6 +69,7 @@ def job(request: Request, job: JobId) -> Response:
     shown = service.memory.answer("job", job, position, lambda: _shown(service, job))
     record = service.trials.job(job)
     now = {
+        "state": shown_state(service.trials, job, position.state),  # a lease ends without a word
         "desired_state": position.desired,
         "priority": record.priority,
         "last_event": position.events,
@@ -164,20 +167,13 @@ def _told(error: str | None) -> str | None:
     return None if error is None else without_folders(error)
 
 
-def _line(service: Service, job: JobListed, progress: JobProgress) -> Json:
-    lower = job.direction == "minimize"
-    return {
-        "job": job.id,
-        "state": job.state,
-        "stage": job.stage,
-        "created": job.created,
-        "priority": job.priority,
-        "searcher": job.searcher,
-        "trials": job.trials,
-        "trials_told": progress.told,
-        "best_score": progress.lowest if lower else progress.highest,
-        "base_score": job.base_score,
-        "budget": list(job.budget),
-        "model": service.catalog.name_of_model(job.model, job.weights),
-        "data": service.catalog.name_of_data(job.data),
-    }
+def _lines(service: Service, jobs: Sequence[JobListed]) -> list[Json]:
+    """With names of the catalog in place of what they stand for."""
+    return [
+        {
+            **line,
+            "model": service.catalog.name_of_model(job.model, job.weights),
+            "data": service.catalog.name_of_data(job.data),
+        }
+        for job, line in zip(jobs, job_lines(service.trials, jobs), strict=True)
+    ]

@@ -11,7 +11,7 @@ import typer
 from autoprune import composition
 from autoprune.cli.front import fetch_front, found_front, print_front
 from autoprune.cli.options import DEFAULT_DB, AsJson, Db, Job, check_writable
-from autoprune.cli.output import print_job, print_json, print_savings, say
+from autoprune.cli.output import print_job, print_json, print_savings, say, say_interrupted
 from autoprune.cli.remote import RemoteServer, Server
 from autoprune.errors import InputError
 from autoprune.export.front import Front, front_rows
@@ -51,6 +51,7 @@ def show(
         print_json({**shown, **more, **({"front": front_rows(found)} if found else {})})
         return
     print_job(shown)
+    say_interrupted(shown)
     if why:
         _print_why(shown, savings)
     if found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoprune.budget import latency_key
 from autoprune.evaluation.contract import Metric
 from autoprune.jobs.keys import job_digest
+from autoprune.jobs.listing import shown_state
 from autoprune.jobs.race import ranked
 from autoprune.jobs.ranking import rank_agreement
 from autoprune.pruning.layers import layer_view
@@ -21,8 +22,9 @@ def summarise_job(store: TrialStore, job_id: str) -> Json:
     complete = job.stage in ("measure", "finetune", "done")
     return {
         "job": job.id,
-        "state": job.state,
+        "state": shown_state(store, job.id, job.state),
         "stage": job.stage,
+        "priority": job.priority,
         "searcher": job.what["searcher"],
         "seed": job.what["seed"],
         "trials": sum(t.purpose != "probe" for t in trials),

@@ -9,6 +9,8 @@ from sqlalchemy import Select, case, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from autoprune.errors import UnknownJobError
+from autoprune.trials import leases
+from autoprune.trials.leases import IsGone
 from autoprune.trials.models import Finalist, Job, JobRequest, StoredEvent, Trial
 from autoprune.trials.records import JobListed, JobPosition, JobProgress, JobState, Request
 from autoprune.trials.store_base import StoreBase
@@ -22,12 +24,12 @@ class BrowseStore(StoreBase):
 
     def job_page(
         self,
-        limit: int,
+        limit: int | None,
         after: Place | None = None,
         state: JobState | None = None,
         starts_with: str = "",
     ) -> list[JobListed]:
-        """At most ``limit`` jobs, newest first, from behind a place on.
+        """At most ``limit`` jobs (None: all), newest first, from behind a place on.
 
         Args:
             starts_with: of their ids.
@@ -57,6 +59,20 @@ class BrowseStore(StoreBase):
         with self._database.read() as session:
             found = session.execute(rows.limit(limit))
             return [JobListed(**{**row._mapping, "budget": tuple(row.budget)}) for row in found]
+
+    def interrupted(self, jobs: Sequence[str], is_gone: IsGone | None = None) -> set[str]:
+        """Those of some jobs that run by their state, and that nobody drives: the lease has ended.
+
+        Args:
+            jobs: their full ids.
+            is_gone: tells owners whose leases need not expire, as their processes have ended.
+        """
+        rows = select(Job.id, Job.lease_owner, Job.lease_until).where(
+            Job.id.in_(jobs), Job.state == "running"
+        )
+        with self._database.read() as session:
+            found, now = session.execute(rows).all(), leases.now(session)
+            return {row.id for row in found if not leases.is_live(row, now, is_gone)}
 
     def progress(self, jobs: Sequence[str]) -> dict[str, JobProgress]:
         """How far the trials of some jobs are, without reading them; jobs without any are left out.

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 JobState = Literal["queued", "running", "paused", "cancelled", "finished", "failed"]
+ShownState = Literal[
+    "queued", "running", "interrupted", "paused", "cancelled", "finished", "failed"
+]
+"""As people are told it: a job that runs and whose driver was lost is interrupted."""
 TrialState = Literal["asked", "finished", "told"]
 Purpose = Literal["candidate", "step", "probe"]
 Json = dict[str, Any]

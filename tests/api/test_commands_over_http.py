@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -15,8 +16,16 @@ from served_world import JOB, World
 from tiny_program import Run, expect_done, run_program
 
 
+def own_names(line: dict[str, Any]) -> dict[str, str]:
+    """What the catalog calls that which a job of these tests has."""
+    assert line["model"].endswith("tiny_net.py:network")
+    assert line["data"].endswith("tiny_net.py:split_loaders")
+    return {"model": "tiny", "data": "tiny"}
+
+
 def test_jobs_and_trials_are_listed_alike(remote: Run, world: World) -> None:
-    assert remote("jobs", "--json").json == world.printed("jobs")
+    listed, printed = remote("jobs", "--json").json, world.printed("jobs")
+    assert [{**line, **own_names(line)} for line in printed] == listed
     assert world.job in remote("jobs").out
     assert remote("trials", world.job, "--json").json == world.printed("trials", world.job)
 
@@ -32,12 +41,11 @@ def test_the_front_is_shown_and_drawn_alike(remote: Run, world: World, tmp_path:
     both = remote("show", world.job, "--front", "--why", "--json").json
     printed = world.printed("show", world.job, "--front", "--why")
     assert {key: both[key] for key in printed} == printed
-    here = run_program("show", world.job, "--front", "--db", world.db, folder=world.folder)
+    here = world.run("show", world.job, "--front")
     assert remote("show", world.job, "--front").out == here.out
     pages = [tmp_path / "remote.html", tmp_path / "local.html"]
     expect_done(remote("show", world.job, "--front", "--plot", pages[0]))
-    words = ("show", world.job, "--front", "--plot", pages[1], "--db", world.db)
-    expect_done(run_program(*words, folder=world.folder))
+    expect_done(world.run("show", world.job, "--front", "--plot", pages[1]))
     assert pages[0].read_bytes() == pages[1].read_bytes()
     waiting = world.queue_copy()
     said = remote("show", waiting, "--front")
