@@ -190,6 +190,23 @@ class TrialLine(NamedTuple):
 
 
 @dataclass(frozen=True)
+class TrialTally:
+    """How many trials a job has.
+
+    Args:
+        asked, told: without probes.
+        tells: told ones, with probes: the trials of the indices below it.
+        probe_seconds: wall time of all probes.
+    """
+
+    asked: int
+    told: int
+    tells: int
+    probes: int
+    probe_seconds: float
+
+
+@dataclass(frozen=True)
 class FinalistRecord:
     """One schedule of the race or the ladder.
 
