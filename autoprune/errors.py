@@ -11,6 +11,7 @@
         * DatabaseError          a database that cannot be opened
             * RevisionError      a database of another revision, or of another program
         * UnknownJobError        no job of that id
+        * AmbiguousJobError      the start of several jobs' ids
         * JobStateError          a job in that state cannot be paused, resumed or cancelled
         * RepeatedRequestError   a request that made a job already
         * EnvironmentMismatchError   resume under another environment fingerprint
@@ -83,12 +84,28 @@ class RepeatedRequestError(InputError):
 
 
 class UnknownJobError(InputError):
-    """No job of that id."""
+    """No job of that id.
 
-    def __init__(self, job: str) -> None:
+    Args:
+        on_server: whoever asks a server cannot name another database.
+    """
+
+    def __init__(self, job: str, *, on_server: bool = False) -> None:
+        where, other = ("on this server", "another server with --server")
+        if not on_server:
+            where, other = ("in this database", "another database with --db")
         super().__init__(
-            f"no job {job!r} in this database: list the jobs with 'autoprune jobs', "
-            "or name another database with --db"
+            f"no job {job!r} {where}: list the jobs with 'autoprune jobs', or name {other}"
+        )
+        self.job = job
+
+
+class AmbiguousJobError(InputError):
+    """The start of several jobs' ids."""
+
+    def __init__(self, start: str, jobs: Iterable[str]) -> None:
+        super().__init__(
+            f"{start!r} is the start of several jobs, {', '.join(jobs)}: give more of it"
         )
 
 

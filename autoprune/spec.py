@@ -18,6 +18,8 @@ from pydantic import (
 
 from autoprune.budget import Bound, check_tables, parse_budget
 from autoprune.errors import InputError
+from autoprune.field_errors import Path as FieldPath
+from autoprune.field_errors import complaints, named, sentence
 from autoprune.rules import Rule, list_of_rules, lists_of_patterns
 
 DEFAULT_MODEL = "autoprune:digits_cnn"
@@ -235,7 +237,8 @@ def make_spec(values: dict[str, Any], source: str = "the job") -> JobSpec:
     try:
         spec = JobSpec.model_validate(values)
     except ValidationError as error:
-        lines = [_complaint(item["loc"], item, values) for item in error.errors()]
+        found = complaints(error.errors(), fields_at)
+        lines = [_told(path, says, values) for path, says in found.items()]
         raise InputError(f"{source} cannot be used: " + "; ".join(lines)) from None
     check_tables(spec.bounds, spec.table if isinstance(spec.table, dict) else {})
     return spec
@@ -250,18 +253,19 @@ def unreadable_fields(values: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _complaint(loc: tuple[int | str, ...], item: Mapping[str, Any], values: dict[str, Any]) -> str:
-    """One field that is wrong, by its path; a rule is also told by its pattern."""
-    where, inside = ".".join(map(str, loc)), loc[0] if len(loc) > 1 else ""
-    fields = _PARTS.get(str(inside), JobSpec).model_fields
-    if item["type"] == "extra_forbidden":
-        return f"unknown field {where!r}; fields are: {', '.join(fields)}"
-    rules = values.get("rules")
-    if inside == "rules" and isinstance(rules, list | tuple):
-        rule = rules[int(loc[1])]
+def fields_at(path: FieldPath) -> list[str]:
+    """The fields of a job file that may stand where a path leads."""
+    return [*_PARTS.get(str(path[0]) if len(path) > 1 else "", JobSpec).model_fields]
+
+
+def _told(path: FieldPath, says: str, values: Mapping[str, Any]) -> str:
+    """One field that is wrong; a rule is also told by its pattern."""
+    where, rules = named(path), values.get("rules")
+    if len(path) > 1 and path[0] == "rules" and isinstance(rules, list | tuple):
+        rule = rules[int(path[1])]
         pattern = rule.get("layers") if isinstance(rule, dict) else None
         where += f" (layers: {pattern})" if pattern else ""
-    return f"{where}: {item['msg']}, got {item['input']!r}"
+    return sentence(where, says)
 
 
 def read_yaml(path: Path, what: str = "job file") -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from tiny_program import NETWORK, QUICK, SPACE, TINY, expect_done, run_program
+from tiny_program import NETWORK, QUICK, SPACE, TINY, Said, expect_done, run_program
 
 from autoprune.export.archive import archive_of
 from autoprune.trials.artifacts import ArtifactFolder
@@ -54,9 +56,15 @@ class World:
         done = self.store.job(self.job)
         return self.store.create_job(done.what, done.what_hash, done.how, "env", done.base)
 
+    def run(self, *words: str | Path) -> Said:
+        """A command on the database, whatever server the environment names."""
+        with patch.dict(os.environ):
+            os.environ.pop("AUTOPRUNE_SERVER", None)
+            return run_program(*words, "--db", self.db, folder=self.folder)
+
     def printed(self, *words: str) -> Any:
         """What a command prints of the database, as JSON."""
-        return run_program(*words, "--db", self.db, "--json", folder=self.folder).json
+        return self.run(*words, "--json").json
 
 
 CATALOG = f"models:\n  tiny: {{model: '{TINY}:network'}}\ndata:\n  tiny: '{TINY}:split_loaders'\n"

@@ -6,6 +6,7 @@ import json
 import signal
 import sqlite3
 import sys
+from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -35,6 +36,10 @@ class Said:
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+Run = Callable[..., Said]
+"""Runs a command with something that the test did not have to say."""
 
 
 def run_program(*words: str | Path, folder: Path) -> Said:

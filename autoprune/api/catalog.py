@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autoprune.api.problems import Problem
-from autoprune.errors import InputError
+from autoprune.errors import AutopruneError, InputError
+from autoprune.field_errors import Path as FieldPath
+from autoprune.field_errors import complaints, named, sentence
 from autoprune.spec import METRICS, Direction
+from latency_tables.errors import LatencyTableError
+from searchers.contract import SearcherError
 
 
 class CatalogModel(BaseModel):
@@ -71,10 +76,8 @@ class Catalog(CatalogFile):
         try:
             own = CatalogFile.model_validate(values)
         except ValidationError as error:
-            wrong = "; ".join(
-                f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}"
-                for item in error.errors()
-            )
+            found = complaints(error.errors(), _fields_at)
+            wrong = "; ".join(sentence(named(path), says) for path, says in found.items())
             raise InputError(f"the catalog cannot be used: {wrong}") from None
         taken = {*own.models, *own.data, *own.metrics} & {
             *METRICS,
@@ -124,6 +127,28 @@ class Catalog(CatalogFile):
         }
         return [field for field, holds in listed.items() if not holds]
 
+    @contextmanager
+    def told_by_name(self) -> Iterator[None]:
+        """Errors inside tell names in place of what those stand for on the server."""
+        try:
+            yield
+        except (AutopruneError, LatencyTableError, SearcherError) as error:
+            text = str(error)
+            for name, meaning in self._meanings():
+                text = text.replace(meaning, name)
+            error.args = (text,)
+            raise
+
+    def _meanings(self) -> list[tuple[str, str]]:
+        """Names with what they stand for, and with the file of it; the longest first."""
+        found = [(name, entry.model) for name, entry in self.models.items()]
+        found += [(name, entry.weights) for name, entry in self.models.items() if entry.weights]
+        found += [(name, entry.task) for name, entry in self.models.items() if entry.task]
+        found += [*self.data.items(), *((n, entry.metric) for n, entry in self.metrics.items())]
+        own = [(name, meaning) for name, meaning in found if name != meaning]
+        files = [(n, part) for n, meaning in own for part in meaning.split(":") if "/" in part]
+        return sorted({*own, *files}, key=lambda each: -len(each[1]))
+
     def name_of_model(self, model: str | None, weights: str | None) -> str | None:
         """The name of a model by what it stands for; None where it is not listed."""
         listed = (
@@ -136,6 +161,12 @@ class Catalog(CatalogFile):
     def name_of_data(self, data: str | None) -> str | None:
         """The name of data by what it stands for; None where it is not listed."""
         return next((name for name, spec in self.data.items() if spec == data), None)
+
+
+def _fields_at(path: FieldPath) -> list[str]:
+    """The fields of a catalog that may stand where a path leads."""
+    parts: dict[str, type[BaseModel]] = {"models": CatalogModel, "metrics": CatalogMetric}
+    return [*parts.get(str(path[0]) if len(path) > 1 else "", CatalogFile).model_fields]
 
 
 def _look_up(what: str, name: str, known: Mapping[str, Any]) -> Any:

@@ -6,10 +6,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from autoprune.trials.records import JobState, Purpose, TrialState
+from autoprune.trials.records import JobState, Purpose, ShownState, TrialState
 
 Object = dict[str, Any]
 FIGURE = "Of a task, in place of an accuracy; its name stands in the job's `base.figure`."
+
+STATE = "`interrupted`: it runs and its driver was lost; a worker takes it, if it has a priority."
 
 
 class Document(BaseModel):
@@ -47,7 +49,7 @@ class JobLine(Document):
     """One job of the list; null also where a newer version stored another kind of value."""
 
     job: str = Field(examples=["5a1c09de"])
-    state: JobState
+    state: ShownState = Field(description=STATE)
     stage: str = Field(examples=["search"])
     created: str
     priority: int | None = Field(description="Workers take higher ones first; null: not theirs.")
@@ -104,7 +106,7 @@ class Job(Document):
     """What `autoprune show JOB --json` prints, and what a page about the job needs beside it."""
 
     job: str
-    state: JobState
+    state: ShownState = Field(description=STATE)
     stage: str
     searcher: str
     seed: int

@@ -107,10 +107,10 @@ class JobRequest(BaseModel):
             for name in path.split("."):
                 value = value.get(name) if isinstance(value, dict) else None
             if value is not None and value > most:
-                raise ValueError(f"{path}: expected at most {most}, got {value}")
+                raise ValueError(f"expected {path} to be at most {most}, got {value}")
         for name, value in given.get("searcher_options", {}).items():
             if isinstance(value, int | float) and abs(value) > 1e6:
-                raise ValueError(f"searcher_options.{name}: expected at most 1e6, got {value}")
+                raise ValueError(f"expected searcher_options.{name} to be at most 1e6, got {value}")
         return self
 
     def values(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -9,14 +10,16 @@ from starlette.responses import Response
 
 from autoprune.api import documents
 from autoprune.api.answers import JobId, answer, problems, returns
+from autoprune.api.hiding import without_folders
 from autoprune.api.pages import Cursor, Limit, page, place_of
 from autoprune.api.problems import Problem
 from autoprune.api.service import Service, service_of
 from autoprune.export.front import front_document
 from autoprune.jobs.chosen import describe_chosen
 from autoprune.jobs.front import read_front
+from autoprune.jobs.listing import job_lines, shown_state
 from autoprune.jobs.summary import savings_of, summarise_job, trial_rows
-from autoprune.trials.records import JobListed, JobPosition, JobProgress, JobState, Json
+from autoprune.trials.records import JobListed, JobPosition, JobState, Json
 
 router = APIRouter(tags=["jobs"])
 
@@ -32,18 +35,22 @@ router = APIRouter(tags=["jobs"])
 )
 def jobs(
     request: Request,
-    state: Annotated[JobState | None, Query(description="Only those in it.")] = None,
+    state: Annotated[
+        JobState | None, Query(description="Only those in it; interrupted ones are running.")
+    ] = None,
+    starts_with: Annotated[
+        str, Query(pattern=r"^[0-9a-f]{0,8}$", description="Only those whose ids start so.")
+    ] = "",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """One page of all jobs, or of those in one state."""
-    service, of = service_of(request), f"jobs {state or 'all'}"
+    """One page of all jobs, or of those in one state or with one start of their ids."""
+    service, of = service_of(request), f"jobs {state or 'all'} {starts_with}"
     place = place_of(cursor, of, (str, str))
-    found = service.trials.job_page(limit, (place[0], place[1]) if place else None, state)
+    after = (place[0], place[1]) if place else None
+    found = service.trials.job_page(limit, after, state, starts_with)
     last = [found[-1].created, found[-1].id] if found else None
-    progress = service.trials.progress([job.id for job in found])
-    lines = [_line(service, job, progress.get(job.id, JobProgress())) for job in found]
-    return answer(page(lines, limit, of, last))
+    return answer(page(_lines(service, found), limit, of, last))
 
 
 @router.get(
@@ -62,6 +69,7 @@ def job(request: Request, job: JobId) -> Response:
     shown = service.memory.answer("job", job, position, lambda: _shown(service, job))
     record = service.trials.job(job)
     now = {
+        "state": shown_state(service.trials, job, position.state),  # a lease ends without a word
         "desired_state": position.desired,
         "priority": record.priority,
         "last_event": position.events,
@@ -84,6 +92,8 @@ def trials(request: Request, job: JobId, limit: Limit = 100, cursor: Cursor = No
     of = f"trials {job}"
     place = place_of(cursor, of, (int,))
     rows = trial_rows(service_of(request).trials, job, place[0] if place else 0, limit)
+    for row in rows:
+        row["error"] = _told(row["error"])
     return answer(page(rows, limit, of, [rows[-1]["index"] + 1] if rows else None))
 
 
@@ -140,8 +150,10 @@ def check_done(position: JobPosition, job: str) -> None:
 def _shown(service: Service, job_id: str) -> Json:
     job = service.trials.job(job_id)
     spec: dict[str, Any] = job.how["spec"]
+    shown = summarise_job(service.trials, job_id)
     return {
-        **summarise_job(service.trials, job_id),
+        **shown,
+        "error": _told(shown["error"]),
         "trials_planned": job.what["trials"],
         "created": job.created,
         "model": service.catalog.name_of_model(spec["model"], spec["weights"]),
@@ -151,20 +163,17 @@ def _shown(service: Service, job_id: str) -> Json:
     }
 
 
-def _line(service: Service, job: JobListed, progress: JobProgress) -> Json:
-    best = {"minimize": progress.lowest, "maximize": progress.highest}
-    return {
-        "job": job.id,
-        "state": job.state,
-        "stage": job.stage,
-        "created": job.created,
-        "priority": job.priority,
-        "searcher": job.searcher,
-        "trials": job.trials,
-        "trials_told": progress.told,
-        "best_score": best.get(job.direction or ""),
-        "base_score": job.base_score,
-        "budget": list(job.budget),
-        "model": service.catalog.name_of_model(job.model, job.weights),
-        "data": service.catalog.name_of_data(job.data),
-    }
+def _told(error: str | None) -> str | None:
+    return None if error is None else without_folders(error)
+
+
+def _lines(service: Service, jobs: Sequence[JobListed]) -> list[Json]:
+    """With names of the catalog in place of what they stand for."""
+    return [
+        {
+            **line,
+            "model": service.catalog.name_of_model(job.model, job.weights),
+            "data": service.catalog.name_of_data(job.data),
+        }
+        for job, line in zip(jobs, job_lines(service.trials, jobs), strict=True)
+    ]

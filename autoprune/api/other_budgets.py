@@ -12,9 +12,10 @@ from starlette.responses import Response
 from autoprune.api import documents
 from autoprune.api.answers import JobId, answer, problems, returns
 from autoprune.api.job_request import Text
-from autoprune.api.problems import Problem
+from autoprune.api.problems import Problem, problem_of
 from autoprune.api.service import Service, service_of
 from autoprune.errors import UnknownJobError
+from autoprune.trials.records import Json
 
 router = APIRouter(tags=["jobs"])
 _OF_THE_JOB = ("model", "data")
@@ -47,8 +48,12 @@ async def answer_for(
     """What `autoprune search --from JOB --json` prints. Takes seconds; nothing is trained."""
     service = service_of(request)
     await run_in_threadpool(check_listed, service, job)
-    found = await service.submissions.run(lambda: service.answer(job, budget))
-    return answer(found)
+
+    def look() -> Json:
+        with service.catalog.told_by_name():
+            return service.answer(job, budget)
+
+    return answer(await service.submissions.run(look))
 
 
 def check_listed(service: Service, job: str) -> None:
@@ -82,4 +87,4 @@ def check_origin(service: Service, given: Mapping[str, Any]) -> None:
     try:
         check_listed(service, job)
     except UnknownJobError as error:
-        raise Problem("job-refused", f"from_job: {error}") from None
+        raise Problem("job-refused", f"from_job: {problem_of(error).detail}") from None

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
+from autoprune.api.hiding import without_folders
 from autoprune.api.kinds import KINDS
 from autoprune.api.request_fields import REFUSED
 from autoprune.errors import (
@@ -27,6 +28,9 @@ from autoprune.errors import (
     TableError,
     UnknownJobError,
 )
+from autoprune.field_errors import Path as FieldPath
+from autoprune.field_errors import complaints, named, sentence
+from autoprune.spec import fields_at
 from latency_tables.errors import LatencyTableError
 from searchers.contract import SearcherError
 
@@ -44,7 +48,6 @@ _OF_STATUS = {
 """What the framework itself raises, by status."""
 
 _OF_ERROR: tuple[tuple[type[Exception], str], ...] = (
-    (UnknownJobError, "job-unknown"),
     (JobStateError, "job-state"),
     (BudgetInfeasibleError, "budget-infeasible"),
     (TableError, "table-refused"),
@@ -76,7 +79,7 @@ class FieldProblem(BaseModel):
     """One field that is wrong."""
 
     field: str = Field(examples=["fidelity.steps"])
-    says: str = Field(examples=["Input should be greater than or equal to 0"])
+    says: str = Field(examples=["expected at least 0, got -1"])
 
 
 class ProblemDocument(BaseModel):
@@ -87,7 +90,7 @@ class ProblemDocument(BaseModel):
     type: str = Field(examples=["urn:autoprune:problem:job-unknown"])
     title: str = Field(examples=["No such job"])
     status: int = Field(ge=400, le=599, examples=[404])
-    detail: str = Field(examples=["no job '00000000' in this database"])
+    detail: str = Field(examples=["no job '00000000' on this server"])
     errors: list[FieldProblem] | None = None
 
 
@@ -124,9 +127,11 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, StorageError):
         _log.error("%s", error)
         return Problem("storage-unavailable", "a stored file is missing, or cannot be read now")
+    if isinstance(error, UnknownJobError):
+        return Problem("job-unknown", str(UnknownJobError(error.job, on_server=True)))
     for kind_of_error, kind in _OF_ERROR:
         if isinstance(error, kind_of_error):
-            return Problem(kind, str(error))
+            return Problem(kind, without_folders(str(error)))
     if isinstance(error, AutopruneError):
         _log.error("%s", error)
     return Problem("internal", "this is a mistake of the server; its log says more")
@@ -174,21 +179,24 @@ def _invalid(error: RequestValidationError) -> Problem:
     found = error.errors()
     if any(item["loc"][0] == "path" for item in found):
         return Problem("not-found", "no such id: expected the whole id, as the lists give it")
+    says = complaints(({**item, "loc": _within(item["loc"])} for item in found), _fields_at)
     errors = [
-        {
-            "field": _shown(_name(item["loc"])),
-            "says": _shown(REFUSED.get(_name(item["loc"]), item["msg"])),
-        }
-        for item in found[:20]
+        {"field": _shown(named(path)), "says": _shown(REFUSED.get(named(path), told))}
+        for path, told in list(says.items())[:20]
     ]
     refused = any(each["field"] in REFUSED for each in errors)
-    text = "; ".join(f"{each['field']}: {each['says']}" for each in errors)
+    text = "; ".join(sentence(each["field"], each["says"]) for each in errors)
     return Problem("field-refused" if refused else "request-invalid", text, errors=errors)
 
 
-def _name(loc: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, loc[1:])) or str(loc[0])
+def _within(loc: FieldPath) -> FieldPath:
+    """A path without the part of the request that it is in, where it goes further."""
+    return loc[1:] or loc
+
+
+def _fields_at(path: FieldPath) -> list[str]:
+    return [name for name in fields_at(path) if len(path) > 1 or name not in REFUSED]
 
 
 def _shown(text: str) -> str:
-    return text if len(text) <= 300 else text[:300] + "..."
+    return text if len(text) <= 500 else text[:500] + "..."

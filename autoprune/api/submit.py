@@ -98,7 +98,8 @@ def _store(service: Service, values: Json, request: Request | None) -> Response:
             {"Retry-After": "60"},
         )
     try:
-        return _submitted(service, service.submit(values, request))
+        with service.catalog.told_by_name():
+            return _submitted(service, service.submit(values, request))
     except RepeatedRequestError:  # by another server of this database, a moment ago
         before = None if request is None else _made_before(service, request)
         if before is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from autoprune import composition
 from autoprune.cli.output import milliseconds, percent, print_json, print_layers, print_table, say
@@ -50,8 +49,9 @@ def _read(values: Mapping[str, Any]) -> Json:
 
 
 def _ask(values: Mapping[str, Any], url: str) -> Json:
-    path = f"/v1/jobs/{quote(str(values['from_job']))}/answer"
-    return RemoteServer.at(url).get(path, budget=texts_of(values.get("budget")))
+    server = RemoteServer.at(url)
+    path = f"/v1/jobs/{server.job(str(values['from_job']))}/answer"
+    return server.get(path, budget=texts_of(values.get("budget")))
 
 
 def _refining(values: Mapping[str, Any], server: str | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote
 
 from autoprune.cli.output import milliseconds, number, percent, print_table, say
 from autoprune.cli.remote import RemoteServer
@@ -32,9 +31,13 @@ def found_front(front: Front, plot: Path | None) -> Front:
 
 
 def fetch_front(server: RemoteServer, job: str) -> Front:
-    """The front of a server's job, with all its trials."""
-    document = server.get(f"/v1/jobs/{quote(job)}/front")
-    return front_told(document, server.items(f"/v1/jobs/{quote(job)}/trials", limit=500))
+    """The front of a server's job, with all its trials.
+
+    Args:
+        job: its whole id.
+    """
+    document = server.get(f"/v1/jobs/{job}/front")
+    return front_told(document, server.items(f"/v1/jobs/{job}/trials", limit=500))
 
 
 def print_front(front: Front) -> None:

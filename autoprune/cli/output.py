@@ -49,6 +49,19 @@ def print_queued(job: str, as_json: bool) -> None:
         print(job)
 
 
+def say_interrupted(shown: Json) -> None:
+    """How a job goes on whose driver was lost; nothing of any other.
+
+    Args:
+        shown: with ``job``, ``state`` and ``priority``.
+    """
+    if shown["state"] != "interrupted":
+        return
+    job, for_workers = shown["job"], shown["priority"] is not None
+    gone = "its worker is gone, and another one takes it" if for_workers else "its process is gone"
+    say(f"job {job} was interrupted: {gone}. Go on with 'autoprune resume {job}'")
+
+
 def milliseconds(seconds: float | None) -> str:
     """A latency for people."""
     return "-" if seconds is None else budget.milliseconds(seconds)

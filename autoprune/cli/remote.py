@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -12,18 +13,26 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import IO, Annotated, Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import typer
 
-from autoprune.errors import AutopruneError, BudgetInfeasibleError, InputError
+from autoprune.errors import (
+    AmbiguousJobError,
+    AutopruneError,
+    BudgetInfeasibleError,
+    InputError,
+    UnknownJobError,
+)
 from autoprune.secret_files import read_secret
 from autoprune.trials.records import Json
 
 TOKEN = "AUTOPRUNE_TOKEN"
 TOKEN_FILE = "AUTOPRUNE_TOKEN_FILE"
 TRIES = 3
+_ID_LENGTH = 8
+_START = re.compile(rf"[0-9a-f]{{1,{_ID_LENGTH}}}")
 TIMEOUT_S = 600.0
 """A submission trains the built-in network where nobody has yet."""
 
@@ -81,12 +90,34 @@ class RemoteServer:
                 return
             query["cursor"] = found["next"]
 
+    def job(self, named: str) -> str:
+        """The whole id of a job that is named by it, or by the start of it.
+
+        Raises:
+            UnknownJobError, AmbiguousJobError: no job's id starts so, or several do.
+        """
+        start = named.lower()
+        if not _START.fullmatch(start):
+            raise UnknownJobError(named, on_server=True)
+        if len(start) == _ID_LENGTH:
+            return start
+        items = self.items("/v1/jobs", starts_with=start, limit=500)
+        listed = (str(item["job"]) for item in items)
+        found = sorted(job for job in listed if job.startswith(start))
+        if not found:
+            raise UnknownJobError(named, on_server=True)
+        if len(found) > 1:
+            raise AmbiguousJobError(named, found)
+        return found[0]
+
     def change(self, job: str, verb: str) -> Json:
-        """Pause, resume or cancel a job."""
-        return self._json("POST", f"/v1/jobs/{quote(job)}:{verb}")
+        """Pause, resume or cancel a job, which is named as for :meth:`job`."""
+        return self._json("POST", f"/v1/jobs/{self.job(job)}:{verb}")
 
     def submit(self, values: Mapping[str, Any]) -> Json:
         """Submit a job once, however often the connection is lost meanwhile."""
+        if values.get("from_job") is not None:
+            values = {**values, "from_job": self.job(str(values["from_job"]))}
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         for left in reversed(range(TRIES)):
             try:

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 import zipfile
 from pathlib import Path
-from urllib.parse import quote
 
 from autoprune.cli.remote import RemoteServer
 from autoprune.errors import VerificationError
@@ -36,7 +35,7 @@ def fetch_bundle(server: RemoteServer, job: str, out: Path, overwrite: bool) -> 
 def _download(server: RemoteServer, job: str, archive: Path) -> None:
     hashed = hashlib.sha256()
     with (
-        server.opened("GET", f"/v1/jobs/{quote(job)}/export") as answer,
+        server.opened("GET", f"/v1/jobs/{server.job(job)}/export") as answer,
         archive.open("wb") as file,
     ):
         while piece := answer.read(2**18):

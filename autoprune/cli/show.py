@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from autoprune import composition
 from autoprune.cli.front import fetch_front, found_front, print_front
 from autoprune.cli.options import DEFAULT_DB, AsJson, Db, Job, check_writable
-from autoprune.cli.output import print_job, print_json, print_savings, say
+from autoprune.cli.output import print_job, print_json, print_savings, say, say_interrupted
 from autoprune.cli.remote import RemoteServer, Server
 from autoprune.errors import InputError
 from autoprune.export.front import Front, front_rows
@@ -52,6 +51,7 @@ def show(
         print_json({**shown, **more, **({"front": front_rows(found)} if found else {})})
         return
     print_job(shown)
+    say_interrupted(shown)
     if why:
         _print_why(shown, savings)
     if found:
@@ -66,8 +66,8 @@ def _read(job: str, db: str) -> Read:
 
 def _ask(job: str, url: str) -> Read:
     server = RemoteServer.at(url)
-    shown = server.get(f"/v1/jobs/{quote(job)}")
-    return shown, shown["savings"], lambda: fetch_front(server, job)
+    shown = server.get(f"/v1/jobs/{server.job(job)}")
+    return shown, shown["savings"], lambda: fetch_front(server, shown["job"])
 
 
 def _print_why(shown: Json, savings: list[Json] | None) -> None:

@@ -19,6 +19,7 @@ def trials(job: Job, db: Db = DEFAULT_DB, server: Server = None, as_json: AsJson
         rows, base = trial_rows(store, job), store.job(job).base
     else:
         remote = RemoteServer.at(server)
+        job = remote.job(job)
         rows = [*remote.items(f"/v1/jobs/{job}/trials", limit=500)]
         base = {} if as_json else remote.get(f"/v1/jobs/{job}")["base"]
     if as_json:

@@ -18,9 +18,8 @@ from autoprune.composition.stores import Stores
 from autoprune.dashboard.files import read_files
 from autoprune.dashboard.routes import page_router
 from autoprune.data.task_names import load_task
-from autoprune.errors import DatabaseError, InputError
+from autoprune.errors import DatabaseError, InputError, TableError
 from autoprune.jobs.context import silent
-from autoprune.jobs.table_files import unknown_table
 from autoprune.jobs.tables import check_stored
 from autoprune.models.registry import BUILT_IN, find_model
 from autoprune.models.weights import check_weights_file
@@ -160,5 +159,7 @@ def _by_whole_hash(values: Json, tables: TableStore) -> Json:
 def _whole(hash: str, tables: TableStore) -> str:
     document = tables.table(hash)
     if document is None:
-        raise unknown_table(hash)
+        raise TableError(
+            f"no table {hash!r} on this server: /v1/tables lists what there is, and stores others"
+        )
     return str(document["hash"])

@@ -96,8 +96,12 @@ def make_worker(
     poll_s: float,
     say: Callable[[str], None],
 ) -> Worker:
-    """A worker on a database, whose tables are made where there are none yet."""
-    stores = without_artifacts(connect(options.db))
+    """A worker on a database; one on a server, which is there before its jobs, gets its tables.
+
+    Raises:
+        DatabaseError: a file that is not there: nobody submits jobs to it.
+    """
+    stores = without_artifacts(connect(options.db, create=False))
 
     @cache
     def is_of_this_device(table: str) -> bool:

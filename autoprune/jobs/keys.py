@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-from autoprune.trials.records import FinalistRecord, Json, TrialRecord, TrialResult
+from autoprune.trials.records import FinalistRecord, Json, TrialLine, TrialResult
 
 
 def canonical(value: object) -> bytes:
@@ -33,25 +32,33 @@ def evaluation_key(
     return hash_of({"scope": scope, "widths": dict(widths), "fidelity": fidelity, "start": start})
 
 
-def job_digest(
-    what_hash: str, trials: Sequence[TrialRecord], ranking: Sequence[FinalistRecord]
-) -> str:
+def job_digest(what_hash: str, told: Iterable[TrialLine], ranking: Sequence[FinalistRecord]) -> str:
     """Digest of everything promise P2 covers: no times, no error texts, nothing measured.
 
+    It is :func:`hash_of` an object with ``finalists``, ``trials`` and ``what``, without holding the
+    trials of a big job.
+
     Args:
-        trials: only those already told count.
+        told: the trials that were told, in order.
         ranking: the finalists, best first; empty before the race ended.
     """
-    told: list[list[Any]] = [
-        [trial.index, trial.purpose, list(trial.widths), trial.start_from, _exact(trial.result)]
-        for trial in trials
-        if trial.state == "told"
-    ]
     ranked = [
         [finalist.origin, finalist.trial, list(finalist.widths), _exact(finalist.result)]
         for finalist in ranking
     ]
-    return hash_of({"what": what_hash, "trials": told, "finalists": ranked})
+    digest = hashlib.sha256(b'{"finalists":' + canonical(ranked) + b',"trials":[')
+    comma = ""
+    for line in told:
+        digest.update(f"{comma}{_canonical_line(line)}".encode())
+        comma = ","
+    digest.update(b'],"what":' + canonical(what_hash) + b"}")
+    return digest.hexdigest()
+
+
+def _canonical_line(line: TrialLine) -> str:
+    start = "null" if line.start_from is None else line.start_from
+    score = "null" if line.score is None else f'"{float(line.score).hex()}"'
+    return f'[{line.trial},"{line.purpose}",{line.widths.replace(" ", "")},{start},{score}]'
 
 
 def _exact(result: TrialResult | None) -> str | None:

@@ -38,7 +38,7 @@ from autoprune.export.schedule import (
 from autoprune.jobs.front import read_front
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.race import ranked
-from autoprune.jobs.ranking import rank_agreement
+from autoprune.jobs.ranking import agreement_of
 from autoprune.jobs.repeating import command_of, unsaid_fields
 from autoprune.jobs.summary import devices_of, layers_of, savings_of, summarise_job, trial_rows
 from autoprune.spec import IN_MEMORY
@@ -144,7 +144,7 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
         score=chosen.result.score if chosen.result else None,
         metric=MetricReference(**what["metric"]),
         finalists=tuple(map(_finalist, ranked_finalists(store, job))),
-        ranking=Ranking(**rank_agreement(store.trials(job.id), store.finalists(job.id))),
+        ranking=Ranking(**agreement_of(store, job.id, store.finalists(job.id))),
         learned=Learned(**job.results["learned"]) if "learned" in job.results else None,
         provenance=_provenance(store, job, plan, chosen),
         hashes=Hashes(

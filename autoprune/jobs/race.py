@@ -10,6 +10,7 @@ best rung that meets the budget on the device is taken, and its score is known a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence, Set
 from dataclasses import replace
 
@@ -17,7 +18,8 @@ from autoprune.errors import AutopruneError
 from autoprune.evaluation.contract import Metric
 from autoprune.jobs.context import SearchContext
 from autoprune.jobs.evaluations import Evaluations, Task
-from autoprune.trials.records import FinalistRecord, TrialRecord
+from autoprune.trials.column_types import json_text
+from autoprune.trials.records import FinalistRecord, TrialLine
 from searchers.contract import ProblemError
 from searchers.projection import project, widen
 from searchers.uniform import filled_uniform, uniform_widths
@@ -63,7 +65,7 @@ def run_race(context: SearchContext, evaluations: Evaluations) -> list[FinalistR
     store, job = context.store, context.job.id
     finalists = store.finalists(job)
     if not finalists:
-        finalists = _entrants(context, store.trials(job))
+        finalists = _entrants(context)
         store.save_finalists(context.lease, finalists)
     finalists = _score(context, evaluations, finalists)
     if not any(f.origin.startswith("ladder") for f in finalists):
@@ -116,38 +118,42 @@ def score_one(
     return replace(finalist, result=result)
 
 
-def _entrants(context: SearchContext, trials: Sequence[TrialRecord]) -> list[FinalistRecord]:
+def _entrants(context: SearchContext) -> list[FinalistRecord]:
     """The best distinct candidates, and the controls."""
-    distinct = _distinct(context.metric, trials)
+    distinct = _distinct(context)
     chosen = [(RACER, trial) for trial in distinct[:RACERS]]
     problem = context.problem
-    uniform = {tuple(uniform_widths(problem).tolist()), filled_uniform(problem)}
+    uniform = {
+        json_text(uniform_widths(problem).tolist()),
+        json_text(list(filled_uniform(problem))),
+    }
     chosen += [(CONTROL, trial) for trial in _controls(distinct[RACERS:], uniform)]
     return [
-        _finalist(context, slot, origin, trial.index, trial.widths)
-        for slot, (origin, trial) in enumerate(chosen)
+        _finalist(context, slot, origin, line.trial, tuple(json.loads(line.widths)))
+        for slot, (origin, line) in enumerate(chosen)
     ]
 
 
-def _distinct(metric: Metric, asked: Sequence[TrialRecord]) -> list[TrialRecord]:
+def _distinct(context: SearchContext) -> list[TrialLine]:
     """The best trial of every candidate schedule, best first."""
-    trials = [trial for trial in asked if trial.purpose != "probe"]
+    store, job, as_loss = context.store, context.job.id, context.metric.as_loss
+    tally = store.tally(job)
     scored = [
-        (metric.as_loss(t.result.score), t.index, t)
-        for t in trials
-        if t.purpose == "candidate" and t.result is not None and t.result.score is not None
+        (as_loss(line.score), line)
+        for line in store.first_lines(job, tally.asked + tally.probes)
+        if line.purpose == "candidate" and line.score is not None
     ]
     if not scored:
-        errors = [t.result.error for t in trials if t.result is not None and t.result.error]
-        reason = f"; the first failure: {errors[0]}" if errors else ""
-        raise AutopruneError(f"none of {len(trials)} trials gave a schedule with a score{reason}")
-    best: dict[tuple[int, ...], TrialRecord] = {}
-    for _, _, trial in sorted(scored, key=lambda item: item[:2]):
-        best.setdefault(trial.widths, trial)
+        error = store.first_error(job)
+        reason = f"; the first failure: {error}" if error else ""
+        raise AutopruneError(f"none of {tally.asked} trials gave a schedule with a score{reason}")
+    best: dict[str, TrialLine] = {}
+    for _, line in sorted(scored, key=lambda item: (item[0], item[1].trial)):
+        best.setdefault(line.widths, line)
     return list(best.values())
 
 
-def _controls(rest: Sequence[TrialRecord], uniform: Set[tuple[int, ...]]) -> list[TrialRecord]:
+def _controls(rest: Sequence[TrialLine], uniform: Set[str]) -> list[TrialLine]:
     """Trials spread over the rest of the ranking, and the uniform schedule where it was tried.
 
     A search that loses to the baseline after a longer finetune exports the baseline.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from autoprune.evaluation.contract import Fidelity
 from autoprune.jobs.context import SearchContext
 from autoprune.trials.records import FinalistRecord, Json, TrialRecord
+from autoprune.trials.store import TrialStore
 from latency_tables.rank_correlation import rank_correlation
 
 FEWEST = 4
@@ -17,11 +18,16 @@ WEAK = 0.5
 """Below this the search ranks by little more than chance."""
 
 
-def rank_agreement(trials: Sequence[TrialRecord], finalists: Sequence[FinalistRecord]) -> Json:
+def agreement_of(store: TrialStore, job: str, finalists: Sequence[FinalistRecord]) -> Json:
+    """The rank correlation of a job, of which its finalists' trials alone are read."""
+    return rank_agreement(store.trials_at(job, {f.trial for f in finalists}), finalists)
+
+
+def rank_agreement(trials: Mapping[int, TrialRecord], finalists: Sequence[FinalistRecord]) -> Json:
     """Spearman's rank correlation between trials' scores and the same schedules' longer scores.
 
     Args:
-        trials: of the job, by index.
+        trials: those of the finalists at least, by index.
         finalists: racers and controls count, and of them those that have both scores.
 
     Returns:
@@ -34,7 +40,7 @@ def rank_agreement(trials: Sequence[TrialRecord], finalists: Sequence[FinalistRe
 
 
 def _pairs(
-    trials: Sequence[TrialRecord], finalists: Sequence[FinalistRecord]
+    trials: Mapping[int, TrialRecord], finalists: Sequence[FinalistRecord]
 ) -> Iterator[tuple[float, float]]:
     for finalist in finalists:
         if finalist.origin not in ("race", "control"):
@@ -50,7 +56,7 @@ def _pairs(
 def warn_of_ranking(context: SearchContext) -> None:
     """Say so where the scores of trials rank badly, and what helps."""
     store, job = context.store, context.job.id
-    found = rank_agreement(store.trials(job), store.finalists(job))
+    found = agreement_of(store, job, store.finalists(job))
     if found["spearman"] is not None and found["spearman"] < WEAK:
         context.progress("warning", {"text": ranking_warning(found, context.fidelity)})
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from autoprune.budget import latency_key
 from autoprune.evaluation.contract import Metric
 from autoprune.jobs.keys import job_digest
+from autoprune.jobs.listing import shown_state
 from autoprune.jobs.race import ranked
-from autoprune.jobs.ranking import rank_agreement
+from autoprune.jobs.ranking import agreement_of
 from autoprune.pruning.layers import layer_view
 from autoprune.trials.records import FinalistRecord, JobRecord, Json, TrialRecord, TrialResult
 from autoprune.trials.store import TrialStore
@@ -15,25 +16,30 @@ from autoprune.trials.store import TrialStore
 def summarise_job(store: TrialStore, job_id: str) -> Json:
     """The object `autoprune show JOB --json` prints."""
     job = store.job(job_id)
-    trials = store.trials(job.id)
+    tally = store.tally(job.id)
     entered = store.finalists(job.id)
     finalists = ranked(entered, _metric(job))
     complete = job.stage in ("measure", "finetune", "done")
     return {
         "job": job.id,
-        "state": job.state,
+        "state": shown_state(store, job.id, job.state),
         "stage": job.stage,
+        "priority": job.priority,
         "searcher": job.what["searcher"],
         "seed": job.what["seed"],
-        "trials": sum(t.purpose != "probe" for t in trials),
-        "trials_told": sum(t.state == "told" and t.purpose != "probe" for t in trials),
-        "probes": _probes(trials),
-        "digest": job_digest(job.what_hash, trials, finalists if complete else []),
+        "trials": tally.asked,
+        "trials_told": tally.told,
+        "probes": {"count": tally.probes, "seconds": tally.probe_seconds},
+        "digest": job_digest(
+            job.what_hash,
+            store.first_lines(job.id, tally.tells),
+            finalists if complete else [],
+        ),
         "budget": budget_of(job),
         "metric": job.what["metric"],
         "base": base_of(job),
-        "best": _best(store, job, trials),
-        "ranking": rank_agreement(trials, entered),
+        "best": _best(store, job),
+        "ranking": agreement_of(store, job.id, entered),
         "final": _final(job),
         "timing_dependent": job.timing_dependent,
         "error": job.error if job.state == "failed" else None,
@@ -48,13 +54,6 @@ _BASE_KEYS = (
     "macs",
     "params",
 )
-
-
-def _probes(trials: list[TrialRecord]) -> Json:
-    """What the searcher asked for its own use, and the wall time of it in seconds."""
-    probes = [trial for trial in trials if trial.purpose == "probe"]
-    seconds = sum(probe.result.seconds for probe in probes if probe.result is not None)
-    return {"count": len(probes), "seconds": seconds}
 
 
 def trial_rows(
@@ -141,7 +140,7 @@ def _limits(job: JobRecord) -> Json:
     return {names[key]: limit for key, limit in limits.items() if key in names}
 
 
-def _best(store: TrialStore, job: JobRecord, trials: list[TrialRecord]) -> Json | None:
+def _best(store: TrialStore, job: JobRecord) -> Json | None:
     """The chosen finalist once there is one; until then the best candidate so far."""
     chosen = job.results.get("chosen")
     best: FinalistRecord | TrialRecord
@@ -149,15 +148,10 @@ def _best(store: TrialStore, job: JobRecord, trials: list[TrialRecord]) -> Json 
         best = store.finalist(job.id, chosen["slot"])
         index = best.trial
     else:
-        metric = _metric(job)
-        scored = [
-            (metric.as_loss(t.result.score), t.index, t)
-            for t in trials
-            if t.purpose == "candidate" and t.result and t.result.score is not None
-        ]
-        if not scored:
+        found = store.best_trial(job.id, lowest=job.what["metric"]["direction"] == "minimize")
+        if found is None:
             return None
-        _, index, best = min(scored, key=lambda item: item[:2])
+        best, index = found, found.index
     return {
         "trial": index,
         "score": best.result.score if best.result else None,

@@ -18,13 +18,14 @@ from autoprune.jobs.table_files import (
     keep_table,
     unknown_table,
 )
+from autoprune.jobs.table_fit import check_fits, missing_in
 from autoprune.spec import JobSpec
 from autoprune.trials.table_store import TableStore
 from latency_tables.build import METHOD, measure_operators
 from latency_tables.calibration import Calibration
 from latency_tables.lock import measuring_lock
 from latency_tables.operators import Operator
-from latency_tables.runtimes import device_of, normalised, runs_here, runtime
+from latency_tables.runtimes import device_of, runs_here, runtime
 from latency_tables.storage import load
 from latency_tables.table import Entry, Table, TableContext
 
@@ -109,7 +110,7 @@ def obtain_table(
         table = measure_table(spec, subject, tables, progress)
     else:
         raise _nothing_stored(spec)
-    _check_fits(spec, subject, table)
+    check_fits(spec, subject, table)
     return table
 
 
@@ -151,7 +152,7 @@ def from_file(
     if spec.only_table is None or not Path(spec.only_table).expanduser().exists():
         return None
     table, calibrations = load(Path(spec.only_table).expanduser())
-    _check_fits(spec, subject, table)
+    check_fits(spec, subject, table)
     known = _stored_calibrations(table, subject, tables)  # newest first
     seen = {item.hash for item in known}
     of_file = [item for item in reversed(calibrations) if item.network == subject.structure]
@@ -273,36 +274,7 @@ def _newest(spec: JobSpec, subject: Subject, tables: TableStore) -> Table | None
     if document is None:
         return None
     table = Table.from_json(document)
-    return None if _missing(subject, table) else table
-
-
-def _missing(subject: Subject, table: Table) -> list[str]:
-    measured = {entry.operator for entry in table.entries}
-    needed = {
-        normalised(operator, table.context.runtime) for operator in subject.network.operators()
-    }
-    return sorted(operator.label for operator in needed - measured)
-
-
-def _check_fits(spec: JobSpec, subject: Subject, table: Table) -> None:
-    """Refuse a table of other conditions than the job asks for, or that lacks operators."""
-    asked = {"batch": len(subject.example_input)}
-    for name in ("runtime", "threads"):
-        if name in spec.model_fields_set:  # else the table says
-            asked[name] = getattr(spec, name)
-    for name, wanted in asked.items():
-        measured = getattr(table.context, name)
-        if measured != wanted:
-            raise TableError(
-                f"table {table.hash[:12]} was measured at {name} {measured}, the job asks for "
-                f"{name} {wanted}: set the job's {name}, or measure another table"
-            )
-    missing = _missing(subject, table)
-    if missing:
-        raise TableError(
-            f"table {table.hash[:12]} lacks {len(missing)} operators of this network, "
-            f"{missing[0]} for one: measure them with 'autoprune latency measure --model MODEL'"
-        )
+    return None if missing_in(subject.network, table) else table
 
 
 def with_calibration(

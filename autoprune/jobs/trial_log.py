@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from autoprune.jobs.history import HistoryDigest, state_of, take
 from autoprune.trials.column_types import json_text
+from autoprune.trials.reading_store import LINES
 from autoprune.trials.records import Checkpoint, NewTrial, TrialLine, TrialRecord, TrialResult
 from autoprune.trials.store import TrialStore
 from searchers.base import Searcher
@@ -17,8 +18,6 @@ from searchers.seen import Seen
 
 _PAGE = 200
 """Trials read at once where a history is replayed."""
-_LINES = 2000
-"""Lines read at once: all of a big job's in memory would keep the garbage collector busy."""
 
 
 class TrialLog:
@@ -88,7 +87,7 @@ class TrialLog:
     def _read(self, end: int = sys.maxsize, tells: int = 0) -> None:
         """Enter the stored trials from the next one on, the first ``tells`` of them as told."""
         while self._asked < end:
-            limit = min(_LINES, end - self._asked)
+            limit = min(LINES, end - self._asked)
             lines = self._store.trial_lines(self._job, self._asked, limit)
             if not lines:
                 return

@@ -9,6 +9,8 @@ from sqlalchemy import Select, case, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from autoprune.errors import UnknownJobError
+from autoprune.trials import leases
+from autoprune.trials.leases import IsGone
 from autoprune.trials.listed_rows import listed_columns, listed_job
 from autoprune.trials.models import Finalist, Job, JobRequest, StoredEvent, Trial
 from autoprune.trials.records import JobListed, JobPosition, JobProgress, JobState, Request
@@ -22,16 +24,40 @@ class BrowseStore(StoreBase):
     """The part of the trial store that reads many jobs, or little of one; it writes nothing."""
 
     def job_page(
-        self, limit: int, after: Place | None = None, state: JobState | None = None
+        self,
+        limit: int | None,
+        after: Place | None = None,
+        state: JobState | None = None,
+        starts_with: str = "",
     ) -> list[JobListed]:
-        """At most ``limit`` jobs, newest first, from behind a place on."""
+        """At most ``limit`` jobs (None: all), newest first, from behind a place on.
+
+        Args:
+            starts_with: of their ids.
+        """
         rows = select(*listed_columns()).order_by(Job.created.desc(), Job.id.desc())
         if state is not None:
             rows = rows.where(Job.state == state)
+        if starts_with:
+            rows = rows.where(Job.id.startswith(starts_with, autoescape=True))
         if after is not None:
             rows = rows.where(tuple_(Job.created, Job.id) < tuple_(*after))
         with self._database.read() as session:
             return [listed_job(row) for row in session.execute(rows.limit(limit))]
+
+    def interrupted(self, jobs: Sequence[str], is_gone: IsGone | None = None) -> set[str]:
+        """Those of some jobs that run by their state, and that nobody drives: the lease has ended.
+
+        Args:
+            jobs: their full ids.
+            is_gone: tells owners whose leases need not expire, as their processes have ended.
+        """
+        rows = select(Job.id, Job.lease_owner, Job.lease_until).where(
+            Job.id.in_(jobs), Job.state == "running"
+        )
+        with self._database.read() as session:
+            found, now = session.execute(rows).all(), leases.now(session)
+            return {row.id for row in found if not leases.is_live(row, now, is_gone)}
 
     def progress(self, jobs: Sequence[str]) -> dict[str, JobProgress]:
         """How far the trials of some jobs are, without reading them; jobs without any are left out.

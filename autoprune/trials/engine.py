@@ -137,7 +137,10 @@ def _located(url: URL, create: bool) -> URL:
         return url
     path = Path(url.database).expanduser().absolute()
     if not create and not path.exists():
-        raise DatabaseError(f"there is no trial database {path}: name the right one with --db")
+        raise DatabaseError(
+            f"there is no trial database {path}: name the right one with --db, or make it by "
+            "submitting a job to it with 'autoprune search' (for workers: with --queue)"
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

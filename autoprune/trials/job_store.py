@@ -7,7 +7,7 @@ import secrets
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from autoprune.errors import InputError, RepeatedRequestError, UnknownJobError
+from autoprune.errors import AmbiguousJobError, RepeatedRequestError, UnknownJobError
 from autoprune.trials import leases
 from autoprune.trials.inserting import insert_new
 from autoprune.trials.models import Job, JobRequest, utc_now
@@ -70,7 +70,7 @@ class JobStore(StoreBase):
 
         Raises:
             UnknownJobError: no job's id starts so.
-            InputError: several jobs' ids do.
+            AmbiguousJobError: several jobs' ids do.
         """
         prefix = id.lower()
         matches = Job.id.startswith(prefix, autoescape=True)
@@ -82,8 +82,7 @@ class JobStore(StoreBase):
             if not rows:
                 raise UnknownJobError(id)
             if len(rows) > 1:
-                ids = ", ".join(row.id for row in rows)
-                raise InputError(f"{id!r} is the start of several jobs, {ids}: give more of it")
+                raise AmbiguousJobError(id, [row.id for row in rows])
             return job_record(rows[0])
 
     def jobs(self) -> list[JobRecord]:

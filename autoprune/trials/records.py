@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 JobState = Literal["queued", "running", "paused", "cancelled", "finished", "failed"]
+ShownState = Literal[
+    "queued", "running", "interrupted", "paused", "cancelled", "finished", "failed"
+]
+"""As people are told it: a job that runs and whose driver was lost is interrupted."""
 TrialState = Literal["asked", "finished", "told"]
 Purpose = Literal["candidate", "step", "probe"]
 Json = dict[str, Any]
@@ -183,6 +187,23 @@ class TrialLine(NamedTuple):
     score: float | None = None
     accuracy: float | None = None
     weights: str | None = None
+
+
+@dataclass(frozen=True)
+class TrialTally:
+    """How many trials a job has.
+
+    Args:
+        asked, told: without probes.
+        tells: told ones, with probes: the trials of the indices below it.
+        probe_seconds: wall time of all probes.
+    """
+
+    asked: int
+    told: int
+    tells: int
+    probes: int
+    probe_seconds: float
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Text, cast, select, update
+from sqlalchemy import select, update
 
 from autoprune.trials import history, leases
 from autoprune.trials.browse_store import BrowseStore
 from autoprune.trials.column_types import storable
 from autoprune.trials.finalist_store import FinalistStore
 from autoprune.trials.job_store import JobStore
-from autoprune.trials.models import Job, StoredEvent, Trial
+from autoprune.trials.models import Job, StoredEvent
 from autoprune.trials.queue_store import QueueStore
+from autoprune.trials.reading_store import ReadingStore
 from autoprune.trials.records import (
     Checkpoint,
     Event,
@@ -25,15 +26,13 @@ from autoprune.trials.records import (
     Json,
     Lease,
     NewTrial,
-    TrialLine,
-    TrialRecord,
     TrialResult,
 )
-from autoprune.trials.rows import event_record, trial_line, trial_record
+from autoprune.trials.rows import event_record
 from autoprune.trials.shared_store import SharedStore
 
 
-class TrialStore(JobStore, QueueStore, BrowseStore, FinalistStore, SharedStore):
+class TrialStore(JobStore, QueueStore, BrowseStore, ReadingStore, FinalistStore, SharedStore):
     """Jobs, trials, reusable scores and artifacts.
 
     Legal order::
@@ -125,20 +124,6 @@ class TrialStore(JobStore, QueueStore, BrowseStore, FinalistStore, SharedStore):
         with self._database.write() as session:
             leases.hold(session, lease)
             history.finish(session, lease.job, results)
-
-    def trials(self, job: str, start: int = 0, limit: int | None = None) -> list[TrialRecord]:
-        """The trials from index ``start`` on, in order, at most ``limit`` of them."""
-        page = select(Trial).where(Trial.job_id == job, Trial.index >= start).order_by(Trial.index)
-        with self._database.read() as session:
-            return [trial_record(row) for row in session.scalars(page.limit(limit))]
-
-    def trial_lines(self, job: str, start: int, limit: int) -> list[TrialLine]:
-        """The same as :meth:`trials`, as little of each as a resume needs of all of them."""
-        columns = (Trial.start_from, Trial.score, Trial.accuracy, Trial.weights)
-        lines = select(Trial.index, Trial.purpose, cast(Trial.widths, Text), *columns)
-        page = lines.where(Trial.job_id == job, Trial.index >= start).order_by(Trial.index)
-        with self._database.read() as session:
-            return [trial_line(row) for row in session.execute(page.limit(limit))]
 
     def checkpoint(self, job: str) -> Checkpoint | None:
         """The newest undamaged checkpoint."""

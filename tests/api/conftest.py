@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from running_server import Server, own_cache, serving
 from served_world import World, make_world, measured_table
+from tiny_program import Run, run_program
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,3 +53,11 @@ def server(world: World) -> Iterator[Server]:
     """A server without tokens, which many tests ask and none changes for the others."""
     with serving(world.folder, *world.options, "--max-queued", "8") as running:
         yield running
+
+
+@pytest.fixture
+def remote(server: Server, tmp_path: Path) -> Iterator[Run]:
+    """A command with the server named by the environment, in a folder without a database."""
+    with patch.dict(os.environ, {"AUTOPRUNE_SERVER": server.url}):
+        yield lambda *words: run_program(*words, folder=tmp_path)
+    assert not (tmp_path / "autoprune.db").exists()

@@ -5,29 +5,27 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 import yaml
-from running_server import Server, serving
+from running_server import serving
 from served_world import JOB, World
-from tiny_program import Said, expect_done, run_program
-
-Run = Callable[..., Said]
+from tiny_program import Run, expect_done, run_program
 
 
-@pytest.fixture
-def remote(server: Server, tmp_path: Path) -> Iterator[Run]:
-    """A command with the server named by the environment, in a folder without a database."""
-    with patch.dict(os.environ, {"AUTOPRUNE_SERVER": server.url}):
-        yield lambda *words: run_program(*words, folder=tmp_path)
-    assert not (tmp_path / "autoprune.db").exists()
+def own_names(line: dict[str, Any]) -> dict[str, str]:
+    """What the catalog calls that which a job of these tests has."""
+    assert line["model"].endswith("tiny_net.py:network")
+    assert line["data"].endswith("tiny_net.py:split_loaders")
+    return {"model": "tiny", "data": "tiny"}
 
 
 def test_jobs_and_trials_are_listed_alike(remote: Run, world: World) -> None:
-    assert remote("jobs", "--json").json == world.printed("jobs")
+    listed, printed = remote("jobs", "--json").json, world.printed("jobs")
+    assert [{**line, **own_names(line)} for line in printed] == listed
     assert world.job in remote("jobs").out
     assert remote("trials", world.job, "--json").json == world.printed("trials", world.job)
 
@@ -43,12 +41,11 @@ def test_the_front_is_shown_and_drawn_alike(remote: Run, world: World, tmp_path:
     both = remote("show", world.job, "--front", "--why", "--json").json
     printed = world.printed("show", world.job, "--front", "--why")
     assert {key: both[key] for key in printed} == printed
-    here = run_program("show", world.job, "--front", "--db", world.db, folder=world.folder)
+    here = world.run("show", world.job, "--front")
     assert remote("show", world.job, "--front").out == here.out
     pages = [tmp_path / "remote.html", tmp_path / "local.html"]
     expect_done(remote("show", world.job, "--front", "--plot", pages[0]))
-    words = ("show", world.job, "--front", "--plot", pages[1], "--db", world.db)
-    expect_done(run_program(*words, folder=world.folder))
+    expect_done(world.run("show", world.job, "--front", "--plot", pages[1]))
     assert pages[0].read_bytes() == pages[1].read_bytes()
     waiting = world.queue_copy()
     said = remote("show", waiting, "--front")

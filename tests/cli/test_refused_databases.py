@@ -13,7 +13,14 @@ from tiny_program import FinishedJob, Said, run_program
 Refused = Callable[..., str]
 Tiny = tuple[str, ...]
 
-READERS = (("jobs",), ("show", "1234"), ("trials", "1234"), ("compare", "1234"), ("resume", "1234"))
+READERS = (
+    ("worker", "--drain"),
+    ("jobs",),
+    ("show", "1234"),
+    ("trials", "1234"),
+    ("compare", "1234"),
+    ("resume", "1234"),
+)
 
 
 @pytest.fixture
@@ -76,7 +83,8 @@ def test_an_address_that_cannot_be_read_is_refused(refused: Refused, tiny: Tiny)
 
 @pytest.mark.parametrize("words", READERS, ids=lambda words: words[0])
 def test_reading_makes_no_database(words: tuple[str, ...], refused: Refused) -> None:
-    refused(2, ("there is no trial database", "--db"), *words, "--db", "absent.db")
+    says = ("there is no trial database", "absent.db", "--db", "'autoprune search'", "--queue")
+    refused(2, says, *words, "--db", "absent.db")
 
 
 @pytest.mark.parametrize("command", ["show", "trials", "compare", "resume", "export"])

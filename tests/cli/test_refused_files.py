@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from tiny_net import network
-from tiny_program import NETWORK, TINY, FinishedJob
+from tiny_program import NETWORK, TINY, FinishedJob, Run, expect_done
 
 Refused = Callable[..., str]
 Tiny = tuple[str, ...]
@@ -78,7 +78,7 @@ def test_a_job_file_that_is_not_yaml_is_refused(refused: Refused, tmp_path: Path
     ("text", "says"),
     [
         ("bugdet: 50%", ("unknown field 'bugdet'", "budget")),
-        ("trials: many", ("trials", "integer", "'many'")),
+        ("trials: many", ("trials", "whole number", "'many'")),
         ("fidelity: {stepz: 3}", ("fidelity.stepz",)),
         ("budget: 50", ("'50'", "ms")),
         ("budget: [50%, 40%]", ("twice",)),
@@ -116,6 +116,26 @@ def test_a_table_of_another_network_is_refused(refused: Refused, tiny: Tiny) -> 
         ("lacks", "operators of this network", "latency measure"),
         *("search", *tiny, "--model", f"{TINY}:narrow"),
     )
+
+
+@pytest.mark.parametrize("divisor", ["8", "24"])
+def test_a_table_of_another_divisor_is_refused_with_both(
+    divisor: str, refused: Refused, tiny: Tiny
+) -> None:
+    says = ("measured for multiples of 16 (divisor 16)", f"multiples of {divisor} (divisor")
+    help = ("give --divisor 16", f"'autoprune latency measure --model MODEL' (--divisor {divisor})")
+    refused(2, (*says, *help), "search", *tiny, "--divisor", divisor)
+
+
+def test_a_table_of_the_default_widths_is_refused_for_a_divisor(program: Run) -> None:
+    network = ("--model", f"{TINY}:network", "--min-keep", "0.25")
+    measure = ("latency", "measure", *network, "--input", "1x8x8", "--out", "t.json")
+    expect_done(program(*measure))
+    words = ("search", *network, "--data", f"{TINY}:split_loaders", "--table", "t.json")
+    said = program(*words, "--divisor", "12")
+    assert said.code == 2
+    assert "all widths below 8 (no divisor)" in said.err
+    assert "multiples of 12 (divisor 12): leave the divisor out" in said.err
 
 
 def test_a_table_of_another_batch_is_refused(refused: Refused, tiny: Tiny) -> None:

@@ -18,7 +18,7 @@ from served_world import JOB
         ("model: [", "The body cannot be read"),
         ("model: tiny\nweights: mine.pt", "weights: names a file of the server"),
         ("model: somebody.else:network", "unknown model 'somebody.else:network'"),
-        ('{"trials": "many"}', "trials: Input should be a valid integer"),
+        ('{"trials": "many"}', "trials: expected a whole number, got 'many'"),
         (JOB_TEXT.replace("65%", "1%"), "is under the floor"),
     ],
 )

@@ -80,19 +80,38 @@ def test_server_and_clients_read_the_password_from_one_secret(
     compose: dict[str, Any], root: Path
 ) -> None:
     """A file of the user's, which neither git nor the image takes, and no setting repeats."""
-    assert compose["secrets"] == {"db_password": {"file": "./db-password.txt"}}
-    holders = {name for name, each in compose["services"].items() if "secrets" in each}
-    assert holders == {"postgres", "worker", "api", "ray-head"}
-    for name in holders:
+    assert compose["secrets"]["db_password"] == {"file": "./db-password.txt"}
+    assert holders(compose, "db_password") == {"postgres", "worker", "api", "ray-head"}
+    for name in holders(compose, "db_password"):
         service = compose["services"][name]
-        assert service["secrets"] == ["db_password"]
         variable = "POSTGRES_PASSWORD_FILE" if name == "postgres" else PASSWORD_FILE
         assert service["environment"][variable] == "/run/secrets/db_password"
     for service in compose["services"].values():
         named = {key for key in service["environment"] if "PASSWORD" in key}
         assert named <= {"POSTGRES_PASSWORD_FILE", PASSWORD_FILE}
-    ignored = subprocess.run(["git", "check-ignore", "db-password.txt"], cwd=root)
-    assert ignored.returncode == 0
+    assert ignored_by_git("db-password.txt", root)
+
+
+def test_the_nodes_of_ray_and_nobody_else_read_its_token_from_one_secret(
+    compose: dict[str, Any], root: Path
+) -> None:
+    """Without a default: a token that stands in this repository would keep nobody out."""
+    assert compose["secrets"]["ray_token"] == {"file": "./ray-token.txt"}
+    assert holders(compose, "ray_token") == {"ray-head", "ray-worker"}
+    asked = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "/run/secrets/ray_token"}
+    for name, service in compose["services"].items():
+        named = {k: v for k, v in service["environment"].items() if k.startswith("RAY_AUTH")}
+        assert named == (asked if name in holders(compose, "ray_token") else {})
+    assert ignored_by_git("ray-token.txt", root)
+
+
+def holders(compose: dict[str, Any], secret: str) -> set[str]:
+    """The services that are given a secret."""
+    return {n for n, each in compose["services"].items() if secret in each.get("secrets", [])}
+
+
+def ignored_by_git(name: str, root: Path) -> bool:
+    return subprocess.run(["git", "check-ignore", "--quiet", name], cwd=root).returncode == 0
 
 
 def test_artifacts_and_caches_lie_on_a_volume(compose: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from autoprune.trials.engine import PASSWORD_FILE
 BIN = Path(sys.executable).parent
 ENTRYPOINT = ["autoprune"]
 PASSWORD = "as in the file"
+RAY_TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
 QUICK = ["--num-cpus=1", "--object-store-memory=80000000"]
 _FIRST_PORT = 21_000
 """Ray gives the ports below to its workers."""
@@ -177,8 +178,25 @@ def free_port() -> int:
     raise RuntimeError("no free port")
 
 
+def on_the_cluster(service: dict[str, Any], token: Path, **changed: str) -> dict[str, str]:
+    """The environment of a node, with its secret in another file."""
+    assert service["environment"][RAY_TOKEN_PATH] == "/run/secrets/ray_token"
+    assert "ray_token" in service["secrets"]
+    return environment(service, **{RAY_TOKEN_PATH: str(token)}, **changed)
+
+
 @pytest.fixture
-def start(services: dict[str, Any]) -> Iterator[Callable[[str, list[str]], subprocess.Popen]]:
+def ray_token(tmp_path: Path) -> Path:
+    """As `openssl rand -hex 24 > ray-token.txt` leaves it."""
+    path = tmp_path / "ray-token.txt"
+    path.write_text(f"{'5e' * 24}\n")
+    return path
+
+
+@pytest.fixture
+def start(
+    services: dict[str, Any], ray_token: Path
+) -> Iterator[Callable[[str, list[str]], subprocess.Popen]]:
     """Starts a service's command with some words changed; ends all that it started."""
     folder = Path(tempfile.mkdtemp(prefix="ray"))  # short: sockets lie in it
     started: list[subprocess.Popen] = []
@@ -194,7 +212,7 @@ def start(services: dict[str, Any]) -> Iterator[Callable[[str, list[str]], subpr
         with (folder / f"{name}.log").open("w") as log:
             process = subprocess.Popen(
                 [*command, *QUICK],
-                env=environment(services[name]),
+                env=on_the_cluster(services[name], ray_token),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -234,17 +252,21 @@ def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 60) -> N
 
 
 def test_ray_worker_joins_ray_head_and_both_are_healthy(
-    services: dict[str, Any], start: Callable[[str, list[str]], subprocess.Popen]
+    services: dict[str, Any],
+    start: Callable[[str, list[str]], subprocess.Popen],
+    ray_token: Path,
+    tmp_path: Path,
 ) -> None:
+    """Whoever has another token is refused."""
     port = free_port()
     here = f"127.0.0.1:{port}"
-    env = environment(services["ray-head"], RAY_ADDRESS=here)
+    env = on_the_cluster(services["ray-head"], ray_token, RAY_ADDRESS=here)
 
     def listening() -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    def answers(command: list[str]) -> str:
+    def answers(command: list[str], env: dict[str, str]) -> str:
         try:
             shown = run(command, env, 15)
         except subprocess.TimeoutExpired:
@@ -254,10 +276,14 @@ def test_ray_worker_joins_ray_head_and_both_are_healthy(
     head = start("ray-head", [f"--port={port}"])
     wait_until(listening, "the head's port")
     worker = start("ray-worker", [f"--address={here}"])
-    wait_until(lambda: answers(["ray", "status"]).count(" 1 node_") == 2, "the second node")
+    wait_until(lambda: answers(["ray", "status"], env).count(" 1 node_") == 2, "the second node")
     for name in ("ray-head", "ray-worker"):
         check = services[name]["healthcheck"]["test"][1:]
         assert check[-1] == "--address=ray-head:6379"
         assert run([*check[:-1], f"--address={here}"], env, 15).returncode == 0
+    other = tmp_path / "other-token.txt"
+    other.write_text("of another cluster\n")
+    stranger = on_the_cluster(services["ray-head"], other, RAY_ADDRESS=here)
+    assert " 1 node_" not in answers(["ray", "status"], stranger)
     assert head.poll() is None
     assert worker.poll() is None

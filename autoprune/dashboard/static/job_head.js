@@ -5,7 +5,7 @@ import { badge, h, problemPanel, say, time } from "./dom.js";
 import { ms } from "./format.js";
 
 const STAGES = [["search", "Search"], ["race", "Race"], ["measure", "Measure"], ["finetune", "Finetune"], ["done", "Done"]];
-const WISHES = { pause: ["queued", "running"], resume: ["paused", "cancelled", "failed"], cancel: ["queued", "running", "paused"] };
+const WISHES = { pause: ["queued", "running", "interrupted"], resume: ["paused", "cancelled", "failed", "interrupted"], cancel: ["queued", "running", "interrupted", "paused"] };
 const DONE = { pause: "paused", resume: "queued", cancel: "cancelled" };
 
 export function headView(id, refresh) {
@@ -70,9 +70,15 @@ function wished(job) {
 
 function noticesOf(job) {
   if (job.state === "failed") return [h("div", { class: "problem" }, h("strong", {}, "This job has failed"), h("p", {}, job.error ?? "The worker's log says more."))];
+  if (job.state === "interrupted") return [h("p", { class: "hint" }, "This job was interrupted: ", ...goingOn(job))];
   if (job.state === "queued") return [h("p", { class: "hint" }, "Waiting for a worker: run ", h("code", {}, "autoprune worker"), " on the machine whose latency counts.")];
   if (job.state === "finished" && !job.has_bundle) return [h("p", { class: "hint" }, "No worker ran this job, so no bundle is stored: ", h("code", {}, `autoprune export ${job.job}`), " writes it on the server.")];
   return [];
+}
+
+function goingOn(job) {
+  if (job.priority !== null) return ["its worker is gone, and another one takes it."];
+  return ["its process is gone. ", h("code", {}, `autoprune resume ${job.job}`), " goes on with it, Resume leaves it to a worker."];
 }
 
 async function wishFor(id, wish) {
