@@ -147,13 +147,14 @@ class WinnerFinetuner:
 
     def _base_test(self, context: SearchContext) -> float | None:
         """The test split is evaluated once per (weights, data), and remembered."""
-        task = self.subject.task
+        task, outputs = self.subject.task, context.job.how.get("outputs")
         key = hash_of(
             {
                 "test of": self.subject.weights_hash,
                 "data": self.subject.data.digest,
                 "environment": context.job.environment,
                 **({} if task is None else {"task": task_identity(task)}),
+                **({} if outputs is None else {"outputs": outputs}),
             }
         )
         stored = context.store.evaluation(key)

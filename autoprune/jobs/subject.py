@@ -18,6 +18,7 @@ from autoprune.data.task_names import load_task
 from autoprune.errors import DataError, ModelError, StorageError
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.part_inputs import part_shape
+from autoprune.evaluation.recorded_outputs import Recorded, outputs_differ, record_outputs
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.forward_passes import check_copied_after_use, check_input_kept, check_outputs
@@ -29,6 +30,7 @@ from autoprune.pruning.network import Network, read_network
 from autoprune.pruning.parts import part_of
 from autoprune.pruning.space import SearchSpace
 from autoprune.spec import JobSpec
+from autoprune.trials.records import JobRecord
 
 DEFAULT_TRAINING = TrainingPlan(epochs=20, batch_size=64, learning_rate=0.1)
 """How the embedded default network is trained when no weights are given."""
@@ -157,6 +159,33 @@ def make_subject(
         structure=_structure(space, network, example),
         part=part,
     )
+
+
+def outputs_of(subject: Subject) -> Recorded | None:
+    """What the unpruned network, or its part, puts out: the mark of its code."""
+    return record_outputs(subject.measured(), subject.example_input.shape[1:])
+
+
+def check_same_code(job: JobRecord, subject: Subject) -> None:
+    """Raise ModelError where the code of a job's network was edited since it was submitted.
+
+    A job that recorded no outputs goes on as it is. Other weights are told as what they are, by
+    their hash.
+
+    Args:
+        subject: as it is now.
+    """
+    recorded = job.how.get("outputs")
+    if recorded is None or subject.weights_hash != job.what["weights"]:
+        return
+    differ = outputs_differ(subject.measured(), recorded)
+    if differ is not None:
+        raise ModelError(
+            f"model {job.how['spec']['model']} no longer computes what it did when job {job.id} "
+            f"was submitted, though its weights are the same: {differ}. Its code was edited, and "
+            "scores of two networks do not belong in one job: restore the code, or start a new job "
+            "without --from"
+        )
 
 
 def _structure(space: SearchSpace, network: Network, example: torch.Tensor) -> str:
