@@ -20,6 +20,7 @@ from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.part_inputs import part_shape
 from autoprune.evaluation.recorded_outputs import Recorded, outputs_differ, record_outputs
 from autoprune.evaluation.training import TrainingPlan, train
+from autoprune.jobs.causes import told_by_cause
 from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.forward_passes import check_copied_after_use, check_input_kept, check_outputs
 from autoprune.jobs.keys import hash_of
@@ -99,12 +100,13 @@ def load_subject(
     progress("loading", {"what": f"data {spec.data}"})
     dataset = load_data(spec.data, cache_dir=cache_folder(), task=task)
     progress("loading", {"what": f"model {spec.model}"})
-    model = build(len(dataset.classes), dataset.input_shape)
+    with told_by_cause(dataset):
+        model = build(len(dataset.classes), dataset.input_shape)
+        if state is None and spec.weights is not None:
+            load_weights(model, Path(spec.weights))
     if state is not None:
         _load_stored(model, state, spec.model)
-    elif spec.weights is not None:
-        load_weights(model, Path(spec.weights))
-    elif spec.is_default_job:
+    elif spec.weights is None and spec.is_default_job:
         _load_or_train_default(spec, model, dataset, progress)
     return make_subject(spec, model, dataset, dataset.input_shape, progress)
 
@@ -134,20 +136,8 @@ def make_subject(
     if part and task is not None and dataset is not None:
         shape = part_shape(model, dataset, task, spec.batch)
     example = example_for(shape, spec.batch)
-    check_input_kept(seen, example)
-    check_copied_after_use(seen, example)
-    if dataset is not None:
-        check_outputs(seen, example, dataset)
-    progress("loading", {"what": "the channels that are tied together"})
-    space = find_groups(
-        seen,
-        example,
-        ignore=spec.ignore,
-        divisor=spec.divisor,
-        min_keep=spec.min_keep,
-        rules=spec.rules,
-        tied=spec.tied,
-    )
+    with told_by_cause(dataset):
+        space = _space(spec, seen, example, dataset, progress)
     network = read_network(seen, example, space)
     return Subject(
         model=model,
@@ -158,6 +148,30 @@ def make_subject(
         weights_hash=state_hash(model.state_dict()),
         structure=_structure(space, network, example),
         part=part,
+    )
+
+
+def _space(
+    spec: JobSpec,
+    seen: torch.nn.Module,
+    example: torch.Tensor,
+    dataset: Dataset | None,
+    progress: Progress,
+) -> SearchSpace:
+    """The groups of a network whose forward pass was looked at first."""
+    check_input_kept(seen, example)
+    check_copied_after_use(seen, example)
+    if dataset is not None:
+        check_outputs(seen, example, dataset)
+    progress("loading", {"what": "the channels that are tied together"})
+    return find_groups(
+        seen,
+        example,
+        ignore=spec.ignore,
+        divisor=spec.divisor,
+        min_keep=spec.min_keep,
+        rules=spec.rules,
+        tied=spec.tied,
     )
 
 
