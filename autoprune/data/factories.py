@@ -16,6 +16,7 @@ from autoprune.data.loaders import LOADER_SEED, materialise
 from autoprune.data.seeding import isolated_randomness
 from autoprune.data.task import Task
 from autoprune.errors import DataError, InputError
+from autoprune.user_code import raised
 
 SPLITS = ("train", "val", "test")
 CLASSES = "classes"
@@ -42,8 +43,7 @@ def import_reference(name: str) -> Any:
         raise
     except Exception as error:
         raise InputError(
-            f"{source}, which {name!r} asks for, stopped on import with "
-            f"{type(error).__name__}: {error}"
+            f"{source}, which {name!r} asks for, stopped on import with {raised(error)}"
         ) from error
     if not hasattr(module, attribute):
         offered = ", ".join(sorted(key for key in vars(module) if not key.startswith("_")))
@@ -64,7 +64,7 @@ def load_factory(name: str, task: Task | None = None) -> Dataset:
         try:
             made = factory()
         except Exception as error:
-            raise DataError(f"{name} failed with {type(error).__name__}: {error}") from error
+            raise DataError(f"{name} failed with {raised(error)}") from error
     if isinstance(made, Dataset):
         return made.for_task(task)
     if isinstance(made, tuple) and 1 <= len(made) <= len(SPLITS):

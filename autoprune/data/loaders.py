@@ -18,6 +18,7 @@ from autoprune.data.targets import Tree, describe, join
 from autoprune.data.task import Task
 from autoprune.data.task_items import pair_of_task
 from autoprune.errors import DataError
+from autoprune.user_code import raised
 
 LOADER_SEED = 0
 """Loaders that shuffle or augment are read under this seed: a second reading is the same."""
@@ -122,7 +123,7 @@ def _read(where: str, source: Any) -> Iterator[Any]:
         raise
     except Exception as error:
         raise DataError(
-            f"{where}, item {number}: reading it failed with {type(error).__name__}: {error}"
+            f"{where}, item {number}: reading it failed with {raised(error)}"
         ) from error
 
 

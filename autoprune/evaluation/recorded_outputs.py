@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from autoprune.data.seeding import isolated_randomness
+from autoprune.user_code import raised
 
 Recorded = dict[str, Any]
 """JSON: the shape of one input, and numbers of each output by its place among the outputs."""
@@ -61,7 +62,7 @@ def outputs_differ(model: nn.Module, recorded: Recorded) -> str | None:
     try:
         found = _outputs(model, _inputs(recorded["input"]))
     except Exception as error:
-        return f"it stops with {type(error).__name__}: {error}"
+        return f"it stops with {raised(error)}"
     distances = [
         _distance(numbers, found.get(place)) for place, numbers in recorded["outputs"].items()
     ]
