@@ -9,7 +9,7 @@ from torch import fx
 
 from autoprune.pruning.dependencies.flows import Flow, Reading, shapes
 from autoprune.pruning.dependencies.vectors import first_tensor_behind, vectors_behind
-from autoprune.pruning.graph_nodes import argument, operator_name, shape_of
+from autoprune.pruning.graph_nodes import argument, operator_name, reduced_axes, shape_of
 
 POOLS = frozenset(
     f"{kind}{n}d"
@@ -20,7 +20,9 @@ POOLS = frozenset(
     | {f"upsample_{kind}" for kind in ("nearest1d", "nearest2d", "nearest3d", "trilinear3d")}
 )
 """Each channel by itself, over pixels."""
-REDUCTIONS = frozenset({"amax", "amin", "mean", "std", "sum", "var", "norm", "linalg_vector_norm"})
+REDUCTIONS = frozenset(
+    {"amax", "amin", "max", "mean", "min", "std", "sum", "var", "norm", "linalg_vector_norm"}
+)
 ALONG = frozenset({"softmax", "log_softmax", "cumsum", "argmax", "normalize"})
 """Along one axis, which stays."""
 
@@ -70,15 +72,17 @@ def pooled(reading: Reading, node: fx.Node) -> Flow | None:
 
 def reduced(reading: Reading, node: fx.Node) -> Flow | None:
     """Axes go or become one; channels may not be among them."""
+    if len(node.all_input_nodes) > 1:
+        return pointwise(reading, node)  # max and min of two tensors
     flow = reading.flow(argument(node, 0, None))
     if flow is None:
         return None
-    rank, shape = len(shape_of(argument(node, 0, None))), shapes(node)
-    gone = _axes(node, rank)
-    if shape is None or flow.axis in gone:
+    rank = len(shape_of(argument(node, 0, None)))
+    gone = reduced_axes(node, rank)
+    if flow.axis in gone:
         reading.freeze(node, "its channels are summed up")
         return None
-    kept = len(shape) == rank
+    kept = len(shape_of(node)) == rank
     return Flow(flow.axis if kept else flow.axis - sum(d < flow.axis for d in gone), flow.labels)
 
 
@@ -130,16 +134,6 @@ def attention(reading: Reading, node: fx.Node) -> Flow | None:
         reading.labels.freeze(value.labels, "attention mixes its channels")
         return None
     return value
-
-
-def _axes(node: fx.Node, rank: int) -> set[int]:
-    """The axes that a reduction takes; all where none are named."""
-    schema = node.target._schema.arguments  # type: ignore[union-attr]
-    position = next((n for n, each in enumerate(schema) if each.name == "dim"), None)
-    given = None if position is None else argument(node, position, None)
-    named: Any = node.kwargs.get("dim", given)
-    dims = [named] if isinstance(named, int) else (named or range(rank))
-    return {int(dim) % rank for dim in dims}
 
 
 def _only(reading: Reading, node: fx.Node, flows: list[Flow]) -> Flow | None:
