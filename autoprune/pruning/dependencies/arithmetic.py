@@ -97,7 +97,12 @@ def along(reading: Reading, node: fx.Node) -> Flow | None:
 
 
 def product(reading: Reading, node: fx.Node) -> Flow | None:
-    """matmul, bmm: what is summed over is cut on both sides; other axes stay."""
+    """matmul, bmm: what is summed over stays; other axes go on.
+
+    No weight reads what two activations are summed over. So a lost channel could not be masked, and
+    to cut it changes the product by as much as it says: little where the weights are small, which
+    no tolerance tells from rounding.
+    """
     inputs: list[Any] = list(node.args[:2])
     ranks = [len(shape_of(each)) for each in inputs]
     flows = [reading.flow(each) for each in inputs]
@@ -108,9 +113,6 @@ def product(reading: Reading, node: fx.Node) -> Flow | None:
         flow if flow is not None and flow.axis == summed else None
         for flow, summed in zip(flows, (ranks[0] - 1, ranks[1] - 2), strict=True)
     )
-    if first is not None and second is not None:
-        reading.labels.tie(first.labels, second.labels)
-        return None
     if first is not None or second is not None:
         reading.freeze(node, "a product of activations sums over its channels")
         return None
