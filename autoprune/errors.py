@@ -25,7 +25,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class AutopruneError(Exception):
@@ -48,7 +48,19 @@ class UnknownNameError(InputError):
 
 
 class WeightsError(InputError):
-    """Weights that do not fit the model."""
+    """Weights that do not fit the model.
+
+    Args:
+        shapes: tensor -> (shape expected, shape got), where shapes are all that does not fit.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        shapes: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.shapes = dict(shapes or {})
 
 
 class DataError(InputError):

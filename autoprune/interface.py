@@ -69,6 +69,7 @@ def search(
     train: Iterable[Any],
     val: Iterable[Any] | None = None,
     test: Iterable[Any] | None = None,
+    classes: int | Sequence[str] | None = None,
     task: Task | str | None = None,
     budget: str | Sequence[str] = "50%",
     searcher: str = "solver",
@@ -85,6 +86,7 @@ def search(
         example_input: [batch, C, H, W]; its batch is the one latency is measured at.
         train, val, test: iterables of (images, labels) batches, read once into memory. Without
             ``val`` a part of ``train`` is set aside, which a network trained on it scores too well.
+        classes: their number or names, where ``train`` does not have them all.
         task: what the network is for, where that is not image classification: an
             :class:`autoprune.Task`, or the name of one. Targets in ``train``, ``val`` and ``test``
             are then whatever its functions take.
@@ -116,7 +118,7 @@ def search(
     set_training_threads(spec.train_threads)
     try:
         given = task if isinstance(task, Task) else task_of(spec)
-        dataset = materialise(train, val, test, name="data in memory", task=given)
+        dataset = materialise(train, val, test, name="data in memory", classes=classes, task=given)
         return _search(spec, model, example_input, dataset, resume, progress)
     finally:
         torch.set_num_threads(threads)

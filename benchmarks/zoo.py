@@ -281,7 +281,7 @@ Heads of attention are units in torch's `MultiheadAttention`, in torchvision's S
 MaxViT, and in timm's `Attention`, which ViT, DeiT and MobileViT build on, unless it has a gate or a
 norm over all heads. timm's other networks with attention (its own Swin, BEiT, EVA and more) have a
 class each, which holds the number of heads apart from the weights: without a replacement the number
-of their heads stays.
+of their heads stays, and so does the size of a head.
 """
 
 

@@ -24,6 +24,7 @@ OperatorKind = Literal[
     "max_pool",
     "avg_pool",
     "global_avg_pool",
+    "global_max_pool",
     "resize",
     "channel_map",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import traceback
 from types import FrameType
 
 import typer
@@ -57,19 +59,25 @@ app.add_typer(db.app, name="db")
 
 
 def main() -> None:
-    """Entry point: 0 done, 1 failed, 2 invalid input, 3 budget infeasible, 130 interrupted."""
+    """Entry point: 0 done, 1 failed, 2 invalid input, 3 budget infeasible, 130 interrupted.
+
+    With AUTOPRUNE_DEBUG the whole traceback of an error stands above its message.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         sys.exit(app(standalone_mode=False))  # what an Exit said, or None for a command that ended
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except AutopruneError as error:
+        _trace(error)
         say(f"error: {error}")
         sys.exit(error.exit_code)
     except (LatencyTableError, SearcherError) as error:
+        _trace(error)
         say(f"error: {error}")
         sys.exit(2)
     except OSError as error:
+        _trace(error)
         say(f"error: {error.filename or 'a file'}: {error.strerror or error}")
         sys.exit(1)
     except Exception as error:
@@ -78,6 +86,11 @@ def main() -> None:
         if error.format_message():  # none where no command was given and the help was printed
             say(f"error: {error.format_message()}")  # wrong usage, as typer words it
         sys.exit(2)
+
+
+def _trace(error: Exception) -> None:
+    if os.environ.get("AUTOPRUNE_DEBUG"):
+        traceback.print_exception(error)
 
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> None:

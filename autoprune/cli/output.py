@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autoprune import budget
+from autoprune.export.figure_entries import UndoneFinetune
 from autoprune.export.schedule import Ranking
 from autoprune.trials.records import Json
 
@@ -105,6 +106,9 @@ def print_job(shown: Json, bundle: dict[str, str] | None = None) -> None:
     ranking = Ranking(**shown["ranking"])
     if ranking.schedules > 1:
         results.print(f"cheap score against longer one: {ranking.says}")
+    if final is not None and final["undone_finetune"] is not None:
+        undone = UndoneFinetune(**final["undone_finetune"])
+        results.print(f"warning: {undone.says}", soft_wrap=True)
     for name, path in (bundle or {}).items():
         results.print(f"{name}: {path}", soft_wrap=True)
 

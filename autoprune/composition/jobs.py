@@ -21,7 +21,7 @@ from autoprune.jobs.lease import owner_is_gone
 from autoprune.jobs.narrowing import narrowed
 from autoprune.jobs.planning import Plan, make_plan
 from autoprune.jobs.start import Start
-from autoprune.jobs.subject import Subject, load_subject
+from autoprune.jobs.subject import Subject, load_subject, outputs_of
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec
 from autoprune.trials.records import JobRecord, Request
 
@@ -68,6 +68,7 @@ def submit(
         plan = replace(plan, start=origin.start(plan, subject, progress))
     environment = environment_fingerprint(spec.train_threads)
     base = describe_base(plan, scored)
+    plan = replace(plan, outputs=outputs_of(subject))
     stores = stores or open_stores(spec.db, spec.artifacts)
     keep_all(tables, stores.tables)
     weights = stores.trials.put_artifact(pack(subject.model.state_dict(), None), "base weights")
@@ -75,6 +76,7 @@ def submit(
         "spec": spec.model_dump(mode="json"),
         "budget": list(spec.budget),
         "weights_artifact": weights,
+        "outputs": plan.outputs,
     }
     what = plan.what()
     priority = spec.priority if for_workers else None

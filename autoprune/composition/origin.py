@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from autoprune.jobs.knowledge import Knowledge, learn
 from autoprune.jobs.narrowing import narrowed
 from autoprune.jobs.planning import Plan, make_plan
 from autoprune.jobs.start import Start
-from autoprune.jobs.subject import Subject, load_subject
+from autoprune.jobs.subject import Subject, check_same_code, load_subject
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec, merged, texts_of
 from autoprune.trials.records import JobRecord, Json
 
@@ -68,7 +68,9 @@ class Origin:
 
         Raises:
             EnvironmentMismatchError: the subject is another than the one that was evaluated.
+            ModelError: its code was edited.
         """
+        check_same_code(self.job, subject)
         here = {
             "weights": subject.weights_hash,
             "data": subject.data.digest,
@@ -155,11 +157,16 @@ def rebuild_plan(job: JobRecord, spec: JobSpec, subject: Subject, stores: Stores
     Args:
         spec: the job's, or one that bounds some of the same tables otherwise.
         subject: with all widths.
+
+    Raises:
+        ModelError: the code of the job's network was edited.
     """
+    check_same_code(job, subject)
     tables = pinned_all(job.what, spec.tables, stores.tables)
     primary = job.base.get("primary", "")
     subject = narrowed(spec, subject, tables, silent)
-    return make_plan(spec, subject, tables, primary if primary in tables else None)
+    plan = make_plan(spec, subject, tables, primary if primary in tables else None)
+    return replace(plan, outputs=job.how.get("outputs"))
 
 
 def _tables(job: JobRecord, budget: object) -> Json:

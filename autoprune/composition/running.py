@@ -153,6 +153,8 @@ def make_executor(plan: Plan, environment: str | None) -> Executor:
         threads=spec.train_threads,
         environment=environment,
         task=subject.task,
+        part=subject.part,
+        outputs=plan.outputs,
     )
     workers = spec.workers or os.cpu_count() or 1
     if spec.executor == "ray":

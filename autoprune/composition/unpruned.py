@@ -18,6 +18,7 @@ from autoprune.jobs.subject import Subject
 from autoprune.pruning.layers import describe_layers
 from autoprune.spec import JobSpec
 from autoprune.trials.records import Json
+from autoprune.user_code import raised
 
 
 def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
@@ -35,8 +36,7 @@ def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
         raise  # says which of its functions, and of what
     except Exception as error:  # the metric may be the user's own function
         raise InputError(
-            f"the unpruned network cannot be scored by metric {metric.name!r}: "
-            f"{type(error).__name__}: {error}"
+            f"the unpruned network cannot be scored by metric {metric.name!r}: {raised(error)}"
         ) from error
     own = scored.get("figure", {"name": "", "value": 0.0})
     numbers = (scored["score"], scored["loss"], scored["accuracy"] or 0.0, own["value"])

@@ -123,7 +123,8 @@ class Dataset:
             wrong = low if low < 0 else high
             raise DataError(
                 f"{self.name}: the {split_name} split has label {wrong}, "
-                f"labels must be in 0..{len(self.classes) - 1} ({len(self.classes)} classes)"
+                f"labels must be in 0..{len(self.classes) - 1} ({len(self.classes)} classes, as "
+                "the training labels have)"
             )
         if low == high and split_name != "test":
             raise DataError(

@@ -16,8 +16,10 @@ from autoprune.data.loaders import LOADER_SEED, materialise
 from autoprune.data.seeding import isolated_randomness
 from autoprune.data.task import Task
 from autoprune.errors import DataError, InputError
+from autoprune.user_code import raised
 
 SPLITS = ("train", "val", "test")
+CLASSES = "classes"
 
 
 def is_reference(name: str) -> bool:
@@ -41,8 +43,7 @@ def import_reference(name: str) -> Any:
         raise
     except Exception as error:
         raise InputError(
-            f"{source}, which {name!r} asks for, stopped on import with "
-            f"{type(error).__name__}: {error}"
+            f"{source}, which {name!r} asks for, stopped on import with {raised(error)}"
         ) from error
     if not hasattr(module, attribute):
         offered = ", ".join(sorted(key for key in vars(module) if not key.startswith("_")))
@@ -53,6 +54,8 @@ def import_reference(name: str) -> Any:
 def load_factory(name: str, task: Task | None = None) -> Dataset:
     """Call the user's factory: it returns a Dataset, or loaders as a dict or a tuple.
 
+    A dict may also say the ``classes``, by number or by name.
+
     ``task`` says what targets are for that are no class numbers.
     """
     factory = import_reference(name)
@@ -61,16 +64,18 @@ def load_factory(name: str, task: Task | None = None) -> Dataset:
         try:
             made = factory()
         except Exception as error:
-            raise DataError(f"{name} failed with {type(error).__name__}: {error}") from error
+            raise DataError(f"{name} failed with {raised(error)}") from error
     if isinstance(made, Dataset):
         return made.for_task(task)
     if isinstance(made, tuple) and 1 <= len(made) <= len(SPLITS):
         made = dict(zip(SPLITS, made, strict=False))
-    if isinstance(made, dict) and "train" in made and set(made) <= set(SPLITS):
-        return materialise(made["train"], made.get("val"), made.get("test"), name, task=task)
+    if isinstance(made, dict) and "train" in made and set(made) <= {*SPLITS, CLASSES}:
+        train, val, test = (made.get(split) for split in SPLITS)
+        return materialise(train, val, test, name, made.get(CLASSES), task)
+    got = sorted(made) if isinstance(made, dict) else type(made).__name__
     raise DataError(
-        f"{name} must return (train, val), (train, val, test) or a dict of these, "
-        f"got {sorted(made) if isinstance(made, dict) else type(made).__name__}"
+        f"{name} must return (train, val), (train, val, test) or a dict of these, with the number "
+        f"or names of {CLASSES!r} where training labels do not tell them, got {got}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from autoprune.data.class_words import class_names
 from autoprune.data.dataset import Dataset
 from autoprune.data.seeding import isolated_randomness
 from autoprune.data.split import Split
@@ -17,6 +18,7 @@ from autoprune.data.targets import Tree, describe, join
 from autoprune.data.task import Task
 from autoprune.data.task_items import pair_of_task
 from autoprune.errors import DataError
+from autoprune.user_code import raised
 
 LOADER_SEED = 0
 """Loaders that shuffle or augment are read under this seed: a second reading is the same."""
@@ -27,7 +29,7 @@ def materialise(
     val: Any = None,
     test: Any = None,
     name: str = "your data",
-    classes: Sequence[str] | None = None,
+    classes: int | Sequence[str] | None = None,
     task: Task | None = None,
 ) -> Dataset:
     """Fixed tensors from loaders, iterables or map-style datasets of (images, labels).
@@ -41,7 +43,7 @@ def materialise(
         val: without it, a tenth of the training images becomes it.
         test: never read by a search.
         name: for messages.
-        classes: their names; by default numbers up to the largest training label.
+        classes: their names or their number; by default numbers up to the largest training label.
         task: what the targets are for, which then may be of any kind:
             :func:`autoprune.data.task_items.pair_of_task`. None for class numbers.
 
@@ -57,14 +59,14 @@ def materialise(
     if "train" not in splits:
         raise DataError(f"{name}: there is no training data")
     if classes is None and task is None:
-        classes = [str(label) for label in range(int(splits["train"].labels.max()) + 1)]
+        classes = int(splits["train"].labels.max()) + 1
     carved = "val" not in splits
     if carved:
         splits["train"], splits["val"] = carve_validation(splits["train"], stratified=task is None)
     channels = splits["train"].images.shape[1]
     return Dataset(
         name=name,
-        classes=tuple(classes or ()),
+        classes=() if classes is None else class_names(name, classes),
         train=splits["train"],
         val=splits["val"],
         test=splits.get("test"),
@@ -121,7 +123,7 @@ def _read(where: str, source: Any) -> Iterator[Any]:
         raise
     except Exception as error:
         raise DataError(
-            f"{where}, item {number}: reading it failed with {type(error).__name__}: {error}"
+            f"{where}, item {number}: reading it failed with {raised(error)}"
         ) from error
 
 

@@ -34,6 +34,7 @@ from autoprune.evaluation.teacher import Teacher
 from autoprune.pruning.reconstruction import Moments, reconstruct
 from autoprune.pruning.space import Kept, SearchSpace
 from autoprune.pruning.surgery import State, expand, fit, prune
+from autoprune.user_code import raised
 
 
 class NetworkEvaluator:
@@ -163,6 +164,6 @@ def _finite(scores: Scores) -> Scores:
 
 
 def _verdict(error: Exception) -> str:
-    """One line; our own errors speak for themselves, others need their type."""
-    words = " ".join(str(error).split()) or "no message"
-    return words if isinstance(error, AutopruneError) else f"{type(error).__name__}: {words}"
+    """One line; our own errors speak for themselves, others need their type and place."""
+    own = isinstance(error, AutopruneError)
+    return " ".join((str(error) if own else raised(error)).split()) or "no message"

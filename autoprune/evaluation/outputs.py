@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from autoprune.data.class_words import classes_advice, classes_told
 from autoprune.data.dataset import Dataset
 from autoprune.errors import ModelError
 
@@ -21,10 +22,9 @@ def check_scores(output: object, images: int, dataset: Dataset, when: str = "") 
     advice = "let its forward return them alone, without auxiliary outputs"
     if isinstance(output, torch.Tensor):
         got = str(tuple(output.shape))
-        advice = (
-            f"with {classes} classes (labels up to {classes - 1}) the last layer needs as many "
-            "outputs; check the labels, or take num_classes in the model's factory"
-        )
+        advice = f"{classes_told(dataset)}. The last layer needs as many outputs"
+        if output.ndim == 2 and len(output) == images:
+            advice += f". {classes_advice(output.shape[1])}"
     elif isinstance(output, (tuple, list)):
         got += f" of {len(output)}"
     raise ModelError(

@@ -14,6 +14,7 @@ from autoprune.data.task import Task
 from autoprune.errors import ModelError, TaskError
 from autoprune.evaluation.modes import evaluating
 from autoprune.evaluation.task_objective import TaskObjective
+from autoprune.user_code import raised
 
 
 class _Seen(Exception):  # noqa: N818 - no error: it ends the pass
@@ -59,7 +60,7 @@ def _inputs(model: nn.Module, dataset: Dataset, task: Task, images: int) -> tupl
     except Exception as error:
         raise ModelError(
             f"the model stops on {images} training images before it calls its part {task.part!r}, "
-            f"with {type(error).__name__}: {error}; check the images, the targets and the task's "
+            f"with {raised(error)}; check the images, the targets and the task's "
             "batch"
         ) from error
     finally:

@@ -10,12 +10,14 @@ from autoprune.cache import cache_folder
 from autoprune.data.dataset import Dataset
 from autoprune.data.registry import load_data
 from autoprune.data.task import Task
-from autoprune.errors import EnvironmentMismatchError
+from autoprune.errors import EnvironmentMismatchError, ModelError
 from autoprune.evaluation.checkpoint import unpack
 from autoprune.evaluation.contract import Evaluator, Metric
 from autoprune.evaluation.environment import environment_fingerprint, set_training_threads
 from autoprune.evaluation.evaluator import NetworkEvaluator
+from autoprune.evaluation.recorded_outputs import Recorded, outputs_differ
 from autoprune.models.registry import build_model
+from autoprune.pruning.parts import part_of
 from autoprune.pruning.space import SearchSpace
 
 
@@ -31,6 +33,9 @@ class EvaluatorRecipe:
         environment: the fingerprint scores are filed under; a process with another one is refused.
             None accepts any.
         task: of data that is named; a dataset brings its own.
+        part: name of the submodule that outputs were recorded of; empty for the whole network.
+        outputs: what the unpruned network puts out; a process that builds another one by the same
+            name is refused. None accepts any.
     """
 
     model: str | torch.nn.Module
@@ -45,6 +50,8 @@ class EvaluatorRecipe:
     threads: int
     environment: str | None = None
     task: Task | None = None
+    part: str = ""
+    outputs: Recorded | None = None
 
     def __call__(self) -> Evaluator:
         """Load everything and make the evaluator."""
@@ -64,6 +71,19 @@ class EvaluatorRecipe:
             model = build_model(model, classes=self.classes, input_shape=self.input_shape)
         state, _, _ = unpack(self.weights)
         model.load_state_dict(dict(state))
+        self._check_code(model)
         return NetworkEvaluator(
             model, self.space, data, criterion=self.criterion, metric=self.metric, seed=self.seed
         )
+
+    def _check_code(self, model: torch.nn.Module) -> None:
+        """An object that is sent is what it was; a name may mean another file by now, or here."""
+        if self.outputs is None or not isinstance(self.model, str):
+            return
+        differ = outputs_differ(part_of(model, self.part), self.outputs)
+        if differ is not None:
+            raise ModelError(
+                f"this worker builds another {self.model} than the job was submitted with, though "
+                f"its weights are the same: {differ}. Its code was edited: restore it here and "
+                "resume, or start a new job"
+            )

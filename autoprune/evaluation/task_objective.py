@@ -15,6 +15,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from autoprune.data.targets import describe
 from autoprune.data.task import Task
 from autoprune.errors import TaskError
+from autoprune.user_code import raised
 
 
 class TaskObjective:
@@ -102,7 +103,7 @@ class TaskObjective:
         except Exception as error:
             given = " and ".join(describe(each) for each in arguments)
             raise TaskError(
-                f"the {field} of {self.task.says} raised {type(error).__name__}: {error}; it was "
+                f"the {field} of {self.task.says} raised {raised(error)}; it was "
                 f"called with {given}"
             ) from error
 

@@ -18,6 +18,7 @@ from autoprune.evaluation.task_objective import check_finite_loss
 from autoprune.pruning.exporting import innermost, watching
 from autoprune.pruning.space import Kept, SearchSpace
 from autoprune.pruning.surgery import prune
+from autoprune.user_code import raised
 
 IMAGES = 2
 """The fewest that a batch norm takes over single pixels."""
@@ -58,7 +59,7 @@ def _step(network: nn.Module, dataset: Dataset, pruned: str) -> None:
         except Exception as error:
             raise ModelError(
                 f"the model{pruned} cannot be trained: its gradients stop with "
-                f"{type(error).__name__}: {error}. At least one parameter needs requires_grad, and "
+                f"{raised(error)}. At least one parameter needs requires_grad, and "
                 f"what its forward{_and_loss(dataset)} computes must be differentiable"
             ) from error
 
@@ -79,7 +80,7 @@ def _outputs(
         except Exception as error:
             raise ModelError(
                 f"the model cannot be trained: in training mode layer {innermost(entered)!r}"
-                f"{pruned} raised {type(error).__name__}: {error}. {_advice(pruned)}"
+                f"{pruned} raised {raised(error)}. {_advice(pruned)}"
             ) from error
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from autoprune.export.figure_entries import TaskFigure
+from autoprune.export.figure_entries import TaskFigure, UndoneFinetune
 from autoprune.export.latency_entries import (
     Count,
     Entry,
@@ -246,6 +246,7 @@ class Schedule(Entry):
             version 1, as ``learned`` is.
         ranking: what the race says of the scores of trials; None in bundles of before the field.
         learned: what measuring them taught the calibration; None where that was nothing.
+        undone_finetune: the final finetune, where it made the network worse; None where it did not.
     """
 
     format: Literal["autoprune.schedule"] = FORMAT
@@ -271,5 +272,9 @@ class Schedule(Entry):
     # Left out where there is none, as ``devices`` is.
     ranking: Annotated[Ranking | None, Field(exclude_if=lambda found: found is None)] = None
     learned: Learned | None = None
+    # Left out where there is none, as ``devices`` is.
+    undone_finetune: Annotated[
+        UndoneFinetune | None, Field(exclude_if=lambda found: found is None)
+    ] = None
     provenance: Provenance
     hashes: Hashes

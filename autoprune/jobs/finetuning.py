@@ -15,6 +15,7 @@ from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.metrics import own_metric
 from autoprune.evaluation.rebuild import rebuild
 from autoprune.evaluation.training import TrainingPlan, train
+from autoprune.export.figure_entries import ACCURACY, UndoneFinetune
 from autoprune.jobs.context import SearchContext
 from autoprune.jobs.evaluations import Evaluations, Task
 from autoprune.jobs.keys import hash_of
@@ -35,14 +36,23 @@ class WinnerFinetuner:
     seed: int
 
     def run(self, context: SearchContext, chosen: FinalistRecord) -> Json:
-        """Accuracies, or the task's figures, before and after, and the artifact of the weights."""
+        """Accuracies, or the task's figures, before and after, and the artifact of the weights.
+
+        A finetune that makes the network worse is taken back: ``undone`` then says so.
+        """
         start = self._scored_weights(context, chosen)
         network, kept = rebuild(self.subject.model, start)
         searched = self._figures(network)
         context.progress("finetune", {"epoch": 0, "epochs": self.plan.epochs})
+        final, undone = searched, None
         if self.plan.epochs:
             network = self._train(context, network, chosen.slot)
-        final = self._figures(network)
+            undone = self._undone(network, searched)
+            if undone is None:
+                final = self._figures(network)
+            else:
+                context.progress("warning", {"text": undone.says})
+                network, _ = rebuild(self.subject.model, start)
         # Named after the job: the same bytes as a trial's weights could be deleted with those.
         packed = pack(network.state_dict(), kept, {"job": context.job.id})
         weights = context.store.put_artifact(packed, "final weights")
@@ -50,8 +60,33 @@ class WinnerFinetuner:
             "weights": weights,
             "kept": _as_lists(kept or {}),
             "epochs": self.plan.epochs,
+            **({} if undone is None else {"undone": undone.model_dump(mode="json")}),
             **self._told(context, searched, final),
         }
+
+    def _undone(self, network: torch.nn.Module, searched: Figures) -> UndoneFinetune | None:
+        """Why a finetuned network is not what to export; None where it is.
+
+        It is judged by what is told of it, on the validation images: accuracy, or the task's
+        figure. A tie goes to the network that was trained for longer.
+        """
+        task, before = self.subject.task, searched["validation"]
+        after = figure(network, self.subject.data, "val")
+        if before is None:
+            return None
+        name, sign = ACCURACY, -1.0
+        if task is not None:
+            own = own_metric(task)
+            name, sign = own.name, own.as_loss(1.0)
+        if after is not None and sign * after <= sign * before:
+            return None
+        return UndoneFinetune(
+            figure=name,
+            before=before,
+            after=after,
+            epochs=self.plan.epochs,
+            learning_rate=self.plan.learning_rate,
+        )
 
     def _told(self, context: SearchContext, searched: Figures, final: Figures) -> Json:
         """Accuracies by split; of a task no accuracies, and its figures beside them."""
@@ -147,13 +182,14 @@ class WinnerFinetuner:
 
     def _base_test(self, context: SearchContext) -> float | None:
         """The test split is evaluated once per (weights, data), and remembered."""
-        task = self.subject.task
+        task, outputs = self.subject.task, context.job.how.get("outputs")
         key = hash_of(
             {
                 "test of": self.subject.weights_hash,
                 "data": self.subject.data.digest,
                 "environment": context.job.environment,
                 **({} if task is None else {"task": task_identity(task)}),
+                **({} if outputs is None else {"outputs": outputs}),
             }
         )
         stored = context.store.evaluation(key)

@@ -15,7 +15,8 @@ from torch.utils._pytree import tree_leaves
 from autoprune.data.dataset import Dataset
 from autoprune.errors import ModelError
 from autoprune.evaluation.outputs import check_scores
-from autoprune.pruning.exporting import innermost, place_in, watching
+from autoprune.pruning.exporting import innermost, watching
+from autoprune.user_code import place_in
 
 
 def check_input_kept(model: nn.Module, example: torch.Tensor) -> None:

@@ -15,7 +15,7 @@ from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.rebuild import rebuild
 from autoprune.export.archive import archive_of
 from autoprune.export.bundle import is_bundle, write_bundle
-from autoprune.export.figure_entries import FigureOfSplit, TaskFigure
+from autoprune.export.figure_entries import FigureOfSplit, TaskFigure, UndoneFinetune
 from autoprune.export.files import read_schedule
 from autoprune.export.front import front_document
 from autoprune.export.history import History, TrialRow
@@ -146,6 +146,7 @@ def schedule_of(store: TrialStore, job: JobRecord, plan: Plan) -> Schedule:
         finalists=tuple(map(_finalist, ranked_finalists(store, job))),
         ranking=Ranking(**agreement_of(store, job.id, store.finalists(job.id))),
         learned=Learned(**job.results["learned"]) if "learned" in job.results else None,
+        undone_finetune=_undone(job.results["final"]),
         provenance=_provenance(store, job, plan, chosen),
         hashes=Hashes(
             base_weights=what["weights"],
@@ -212,6 +213,10 @@ def _accuracy(final: Json) -> Accuracy:
         return None if values["after"] is None else AccuracyOfSplit(**values)
 
     return Accuracy(validation=of("validation"), test=of("test"))
+
+
+def _undone(final: Json) -> UndoneFinetune | None:
+    return UndoneFinetune(**final["undone"]) if "undone" in final else None
 
 
 def _figure(final: Json, plan: Plan) -> TaskFigure | None:

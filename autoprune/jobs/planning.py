@@ -12,6 +12,7 @@ from autoprune.budget import latency_key
 from autoprune.data.task_names import task_identity
 from autoprune.evaluation.contract import EVALUATION_VERSION, Fidelity, Metric, Probe
 from autoprune.evaluation.metrics import metric_code, metric_of
+from autoprune.evaluation.recorded_outputs import Recorded
 from autoprune.jobs.capacity import unseen_capacity
 from autoprune.jobs.devices import Tables, hashes_of, primary_of
 from autoprune.jobs.limits import (
@@ -49,6 +50,8 @@ class Plan:
         yardsticks: what can be bounded (``Bound.key``) -> what measures it.
         limits: what is bounded -> absolute bound, in seconds, multiply-adds or parameters.
         start: what another job taught this one.
+        outputs: what the unpruned network put out when the job was submitted; None of a job of a
+            version that did not record it, and where nothing can be compared.
     """
 
     spec: JobSpec
@@ -60,6 +63,7 @@ class Plan:
     limits: dict[str, float]
     problem: Problem
     start: Start = NOTHING
+    outputs: Recorded | None = None
 
     @property
     def priced(self) -> PricedTable:
@@ -185,8 +189,13 @@ class Plan:
         return judged if task is None else {**judged, "task": task_identity(task)}
 
     def scope(self, environment: str) -> Json:
-        """What every evaluation of this job shares; part of each evaluation's key."""
+        """What every evaluation of this job shares; part of each evaluation's key.
+
+        Two networks of the same weights and other code share no score: their outputs differ.
+        """
+        outputs = {} if self.outputs is None else {"outputs": self.outputs}
         return {
+            **outputs,
             "weights": self.subject.weights_hash,
             "data": self.subject.data.digest,
             "structure": self.subject.structure,

@@ -18,7 +18,9 @@ from autoprune.data.task_names import load_task
 from autoprune.errors import DataError, ModelError, StorageError
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.part_inputs import part_shape
+from autoprune.evaluation.recorded_outputs import Recorded, outputs_differ, record_outputs
 from autoprune.evaluation.training import TrainingPlan, train
+from autoprune.jobs.causes import told_by_cause
 from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.forward_passes import check_copied_after_use, check_input_kept, check_outputs
 from autoprune.jobs.keys import hash_of
@@ -29,6 +31,7 @@ from autoprune.pruning.network import Network, read_network
 from autoprune.pruning.parts import part_of
 from autoprune.pruning.space import SearchSpace
 from autoprune.spec import JobSpec
+from autoprune.trials.records import JobRecord
 
 DEFAULT_TRAINING = TrainingPlan(epochs=20, batch_size=64, learning_rate=0.1)
 """How the embedded default network is trained when no weights are given."""
@@ -97,12 +100,13 @@ def load_subject(
     progress("loading", {"what": f"data {spec.data}"})
     dataset = load_data(spec.data, cache_dir=cache_folder(), task=task)
     progress("loading", {"what": f"model {spec.model}"})
-    model = build(len(dataset.classes), dataset.input_shape)
+    with told_by_cause(dataset):
+        model = build(len(dataset.classes), dataset.input_shape)
+        if state is None and spec.weights is not None:
+            load_weights(model, Path(spec.weights))
     if state is not None:
         _load_stored(model, state, spec.model)
-    elif spec.weights is not None:
-        load_weights(model, Path(spec.weights))
-    elif spec.is_default_job:
+    elif spec.weights is None and spec.is_default_job:
         _load_or_train_default(spec, model, dataset, progress)
     return make_subject(spec, model, dataset, dataset.input_shape, progress)
 
@@ -132,20 +136,8 @@ def make_subject(
     if part and task is not None and dataset is not None:
         shape = part_shape(model, dataset, task, spec.batch)
     example = example_for(shape, spec.batch)
-    check_input_kept(seen, example)
-    check_copied_after_use(seen, example)
-    if dataset is not None:
-        check_outputs(seen, example, dataset)
-    progress("loading", {"what": "the channels that are tied together"})
-    space = find_groups(
-        seen,
-        example,
-        ignore=spec.ignore,
-        divisor=spec.divisor,
-        min_keep=spec.min_keep,
-        rules=spec.rules,
-        tied=spec.tied,
-    )
+    with told_by_cause(dataset):
+        space = _space(spec, seen, example, dataset, progress)
     network = read_network(seen, example, space)
     return Subject(
         model=model,
@@ -157,6 +149,57 @@ def make_subject(
         structure=_structure(space, network, example),
         part=part,
     )
+
+
+def _space(
+    spec: JobSpec,
+    seen: torch.nn.Module,
+    example: torch.Tensor,
+    dataset: Dataset | None,
+    progress: Progress,
+) -> SearchSpace:
+    """The groups of a network whose forward pass was looked at first."""
+    check_input_kept(seen, example)
+    check_copied_after_use(seen, example)
+    if dataset is not None:
+        check_outputs(seen, example, dataset)
+    progress("loading", {"what": "the channels that are tied together"})
+    return find_groups(
+        seen,
+        example,
+        ignore=spec.ignore,
+        divisor=spec.divisor,
+        min_keep=spec.min_keep,
+        rules=spec.rules,
+        tied=spec.tied,
+    )
+
+
+def outputs_of(subject: Subject) -> Recorded | None:
+    """What the unpruned network, or its part, puts out: the mark of its code."""
+    return record_outputs(subject.measured(), subject.example_input.shape[1:])
+
+
+def check_same_code(job: JobRecord, subject: Subject) -> None:
+    """Raise ModelError where the code of a job's network was edited since it was submitted.
+
+    A job that recorded no outputs goes on as it is. Other weights are told as what they are, by
+    their hash.
+
+    Args:
+        subject: as it is now.
+    """
+    recorded = job.how.get("outputs")
+    if recorded is None or subject.weights_hash != job.what["weights"]:
+        return
+    differ = outputs_differ(subject.measured(), recorded)
+    if differ is not None:
+        raise ModelError(
+            f"model {job.how['spec']['model']} no longer computes what it did when job {job.id} "
+            f"was submitted, though its weights are the same: {differ}. Its code was edited, and "
+            "scores of two networks do not belong in one job: restore the code, or start a new job "
+            "without --from"
+        )
 
 
 def _structure(space: SearchSpace, network: Network, example: torch.Tensor) -> str:

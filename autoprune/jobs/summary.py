@@ -172,6 +172,7 @@ def _final(job: JobRecord) -> Json | None:
         return None
     return {
         "finetune_epochs": final["epochs"],
+        "undone_finetune": final.get("undone"),
         "accuracy": {"validation": final["validation"], "test": final["test"]},
         **_own(final),
     }

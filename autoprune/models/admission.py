@@ -12,6 +12,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from autoprune.errors import ModelError
+from autoprune.user_code import raised
 
 SEED = 0
 """Of the weights that lazy layers begin with."""
@@ -60,7 +61,7 @@ def with_lazy_layers_made(model: nn.Module, input_shape: Sequence[int] | None) -
         except Exception as error:
             raise ModelError(
                 f"the model stops on an image of shape {tuple(input_shape)} with "
-                f"{type(error).__name__}: {error}; so layer {_first_lazy(model) or lazy!r}, which "
+                f"{raised(error)}; so layer {_first_lazy(model) or lazy!r}, which "
                 "is lazy, gets no size. Check the input shape and the model's forward"
             ) from error
     return model

@@ -23,6 +23,7 @@ from autoprune.models.cifar_resnet import cifar_resnet
 from autoprune.models.digits_cnn import DigitsCnn
 from autoprune.models.vgg import Vgg16Bn
 from autoprune.torchvision_import import torchvision
+from autoprune.user_code import raised
 
 Shape = tuple[int, ...]
 Builder = Callable[[int, Shape | None], nn.Module]
@@ -170,7 +171,7 @@ def _from_package(source: str) -> ModuleType:
         return importlib.import_module(source)
     except Exception as error:
         raise ModelError(
-            f"module {source!r} cannot be imported ({type(error).__name__}: {error}): "
+            f"module {source!r} cannot be imported ({raised(error)}): "
             "run from the folder that holds it, or install its package. "
             f"Models by name: {', '.join(_known())}"
         ) from error
@@ -188,7 +189,7 @@ def _from_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         raise ModelError(
-            f"model file {str(path)!r} stopped on import with {type(error).__name__}: {error}"
+            f"model file {str(path)!r} stopped on import with {raised(error)}"
         ) from error
     return module
 
@@ -212,7 +213,7 @@ def call_factory(
         model = factory(**{key: value for key, value in offered.items() if key in taken})
     except Exception as error:
         raise ModelError(
-            f"factory {name!r} failed with {type(error).__name__}: {error}; it is called with "
+            f"factory {name!r} failed with {raised(error)}; it is called with "
             f"{' and '.join(offered)} where it takes them, else with nothing"
         ) from error
     if not isinstance(model, nn.Module):

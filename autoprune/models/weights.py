@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -39,11 +40,13 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     """
     path = Path(path)
     state = _read(path)
-    problems = _misfits(model, state)
-    if problems:
+    wrong = _misfits(model, state)
+    if wrong.says:
+        others = wrong.missing or wrong.unexpected
         raise WeightsError(
-            f"weights {str(path)!r} do not fit {type(model).__name__}: {'; '.join(problems)}. "
-            "Give the weights of this very architecture and number of classes"
+            f"weights {str(path)!r} do not fit {type(model).__name__}: {wrong.says}. "
+            "Give the weights of this very architecture and number of classes",
+            {} if others else wrong.shapes,
         )
     model.load_state_dict(state)
 
@@ -105,22 +108,43 @@ def _is_mapping(loaded: Mapping[object, object], key: str) -> bool:
     return isinstance(loaded.get(key), Mapping)
 
 
-def _misfits(model: nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:
-    own = model.state_dict()
+@dataclass(frozen=True)
+class _Misfits:
+    """Tensors of a state dict that a model cannot take.
+
+    Args:
+        shapes: tensor -> (shape expected, shape got).
+    """
+
+    missing: list[str]
+    unexpected: list[str]
+    shapes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
+
+    @property
+    def says(self) -> str:
+        """Their names, by what is wrong; empty where nothing is."""
+        shapes = [f"{name} (expected {e}, got {g})" for name, (e, g) in self.shapes.items()]
+        found = (
+            ("missing", self.missing),
+            ("unexpected", self.unexpected),
+            ("of another shape", shapes),
+        )
+        return "; ".join(f"{what}: {_shown(names)}" for what, names in found if names)
+
+
+def _misfits(model: nn.Module, state: Mapping[str, torch.Tensor]) -> _Misfits:
+    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     # A channel map, and a counter that evaluation never reads, have defaults of their own.
-    missing = [
-        name
-        for name in own
-        if name not in state and not name.endswith(("channel_map", "num_batches_tracked"))
-    ]
-    unexpected = [name for name in state if name not in own]
-    mismatched = [
-        f"{name} (expected {tuple(own[name].shape)}, got {tuple(state[name].shape)})"
-        for name in own
-        if name in state and own[name].shape != state[name].shape
-    ]
-    found = (("missing", missing), ("unexpected", unexpected), ("of another shape", mismatched))
-    return [f"{what}: {_shown(names)}" for what, names in found if names]
+    optional = ("channel_map", "num_batches_tracked")
+    return _Misfits(
+        missing=[name for name in own if name not in state and not name.endswith(optional)],
+        unexpected=[name for name in state if name not in own],
+        shapes={
+            name: (shape, tuple(state[name].shape))
+            for name, shape in own.items()
+            if name in state and shape != tuple(state[name].shape)
+        },
+    )
 
 
 def _shown(names: list[str]) -> str:

@@ -6,10 +6,9 @@ import copy
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,8 +16,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from autoprune.errors import ModelError
-
-_TORCH = Path(torch.__file__).parent
+from autoprune.user_code import place_in, raised
 
 
 def export(model: nn.Module, example_input: torch.Tensor) -> ExportedProgram:
@@ -55,17 +53,6 @@ def _quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def place_in(frames: Iterable[traceback.FrameSummary]) -> str:
-    """``, at FILE:LINE``: the innermost line of the model's own code; empty where there is none."""
-    own = [
-        frame
-        for frame in frames
-        if _TORCH not in Path(frame.filename).parents
-        and frame.filename not in (__file__, "<string>")
-    ]
-    return f", at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
-
-
 def innermost(entered: Sequence[str]) -> str:
     """Of the modules that :func:`watching` found entered, the one to name."""
     return next((name for name in reversed(entered) if name), "the model itself")
@@ -80,7 +67,7 @@ def _run(model: nn.Module, example_input: torch.Tensor) -> None:
             where = innermost(entered)
             raise ModelError(
                 f"the model does not run: layer {where!r} of {type(model).__name__} raised "
-                f"{type(error).__name__}: {error} on an input of shape "
+                f"{raised(error)}, on an input of shape "
                 f"{tuple(example_input.shape)}; check the input shape and the model's forward"
             ) from error
 

@@ -26,8 +26,9 @@ def layer_of(node: fx.Node) -> str:
 
 
 def shape_of(node: fx.Node) -> tuple[int, ...]:
-    """Shape of the node's tensor."""
-    return tuple(node.meta["val"].shape)
+    """Shape of the node's tensor; of the first, where it gives values with their places."""
+    value = node.meta["val"]
+    return tuple((value[0] if isinstance(value, tuple) else value).shape)
 
 
 def argument(node: fx.Node, position: int, default: Any) -> Any:
@@ -59,3 +60,13 @@ def pixels(shape: Sequence[int], axis: int, batch: int) -> tuple[int, int]:
     if len(rest) == 2 and shape[0] == batch:
         return rest[0], rest[1]
     return max(1, math.prod(shape) // (shape[axis] * batch)), 1
+
+
+def reduced_axes(node: fx.Node, rank: int) -> set[int]:
+    """The axes that a reduction takes; all where none are named."""
+    schema = node.target._schema.arguments  # type: ignore[union-attr]
+    position = next((n for n, each in enumerate(schema) if each.name == "dim"), None)
+    given = None if position is None else argument(node, position, None)
+    named: Any = node.kwargs.get("dim", given)
+    dims = [named] if isinstance(named, int) else (named or range(rank))
+    return {int(dim) % rank for dim in dims}

@@ -1,4 +1,4 @@
-"""Pricing what works pixel by pixel, pools pixels, or copies them."""
+"""Pricing what works pixel by pixel, resizes, or copies."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any
 
 from torch import fx
 
-from autoprune.errors import ModelError
 from autoprune.pruning.channels import Channels
 from autoprune.pruning.graph_flows import Flow, Heads, Reading, Rule, name_of
 from autoprune.pruning.graph_nodes import (
     argument,
     operator_name,
-    pair,
     scales_a_product,
     shape_of,
 )
@@ -106,62 +104,6 @@ def _pad(reading: Reading, node: fx.Node) -> Flow:
     return _copy(reading, node, flow)
 
 
-def _pool(reading: Reading, node: fx.Node) -> Flow:
-    kind: OperatorKind = "max_pool" if operator_name(node) == "max_pool2d" else "avg_pool"
-    kernel = pair(node.args[1])
-    return reading.alike(
-        node,
-        kind,
-        kernel=kernel,
-        stride=pair(argument(node, 2, None) or kernel),
-        padding=pair(argument(node, 3, 0)),
-        dilation=pair(argument(node, 4, 1)) if kind == "max_pool" else (1, 1),
-    )
-
-
-def _adaptive_pool(reading: Reading, node: fx.Node) -> Flow:
-    source, flow = reading.source(node)
-    before, after = shape_of(source)[-2:], shape_of(node)[-2:]
-    if before == after and after != (1, 1):
-        return flow
-    if after == (1, 1):
-        return reading.alike(node, "global_avg_pool")
-    stride = (max(1, before[0] // after[0]), max(1, before[1] // after[1]))
-    kernel = (math.ceil(before[0] / after[0]), math.ceil(before[1] / after[1]))
-    return reading.alike(node, "avg_pool", kernel=kernel, stride=stride)
-
-
-def _adaptive_pool1d(reading: Reading, node: fx.Node) -> Flow:
-    """As in two dimensions, at a height of 1; over prunable channels no rule follows them."""
-    source, flow = reading.source(node)
-    shape, after = shape_of(source), shape_of(node)[-1]
-    axis, count, length = len(shape) - 2, shape[-2], shape[-1]
-    if flow.axis != axis:
-        reading.fixed(node, source)
-        flow = Flow(Channels(count), axis)
-    if length == after != 1:
-        return replace(flow, term=None)
-    rows = reading.per_image(math.prod(shape[:-2]))
-    operator = Operator("global_avg_pool", count, count, rows, length)
-    if after != 1:
-        kernel, stride = (1, math.ceil(length / after)), (1, max(1, length // after))
-        operator = replace(operator, kind="avg_pool", kernel=kernel, stride=stride)
-    return reading.emit(Term(operator, flow.channels, flow.channels, name_of(node)), axis)
-
-
-def _mean(reading: Reading, node: fx.Node) -> Flow:
-    source, flow = reading.source(node)
-    dims = argument(node, 1, None)
-    rank = len(shape_of(source))
-    if dims is None or {dim % rank for dim in dims} != set(range(1, rank)) - {flow.axis}:
-        raise ModelError(
-            f"layer {name_of(node)!r} takes a mean over dimensions {dims} of "
-            f"{shape_of(source)}; only a mean over all pixels has a price"
-        )
-    pooled = reading.alike(node, "global_avg_pool")
-    return replace(pooled, axis=pooled.axis if len(shape_of(node)) == rank else 1)
-
-
 def _resize(reading: Reading, node: fx.Node) -> Flow:
     height, width = shape_of(node)[-2:]
     variant = None
@@ -178,11 +120,6 @@ RULES: dict[str, Rule] = {
     "cat": _concat,
     "roll": _roll,
     "pad": _pad,
-    "max_pool2d": _pool,
-    "avg_pool2d": _pool,
-    "adaptive_avg_pool2d": _adaptive_pool,
-    "adaptive_avg_pool1d": _adaptive_pool1d,
-    "mean": _mean,
     "upsample_bilinear2d": _resize,
     "upsample_nearest2d": _resize,
 }

@@ -11,7 +11,13 @@ from torch.export import ExportedProgram
 
 from autoprune.errors import ModelError
 from autoprune.models.channel_map import ChannelMap
-from autoprune.pruning import graph_layers, graph_normalising, graph_pixels, graph_products
+from autoprune.pruning import (
+    graph_layers,
+    graph_normalising,
+    graph_pixels,
+    graph_pools,
+    graph_products,
+)
 from autoprune.pruning.channels import Channels, TensorChannels
 from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
 from autoprune.pruning.graph_heads import KEEPS_HEADS, view_with_heads
@@ -25,6 +31,7 @@ RULES: dict[str, Rule] = {
     **graph_layers.RULES,
     **graph_products.RULES,
     **graph_pixels.RULES,
+    **graph_pools.RULES,
     **graph_normalising.RULES,
 }
 CREATES = frozenset(("full_like", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like"))
@@ -86,8 +93,11 @@ def _visit(reading: Reading, node: fx.Node) -> Flow:
     rule = RULES.get(name)
     if rule is None:
         raise ModelError(
-            f"layer {name_of(node)!r} computes {name!r}, which no rule prices: "
-            f"there is {', '.join(sorted({*RULES, *ACTIVATIONS, *VIEWS}))}"
+            f"layer {name_of(node)!r} computes {name!r}, which no rule prices, and it is "
+            "never taken for free. Compute it with operators that have a price; or name a part of "
+            "the network that it is not in, as Task(part=...), so that only this part is pruned "
+            "and measured; or add a rule for it (docs/operators.md). "
+            f"There is {', '.join(sorted({*RULES, *ACTIVATIONS, *VIEWS}))}"
         )
     for source in reading.sources(node):
         if reading.flows[source].heads is not None and name not in KEEPS_HEADS:

@@ -47,7 +47,8 @@ def view(reading: Reading, node: fx.Node) -> Flow:
         # Parts of a tensor: what takes one of them looks at the tensor that was cut.
         return flow
     if not is_tensor(source):
-        return _part(reading, node, source)
+        # Values with their places are no parts: they have the channels of what made them.
+        return _part(reading, node, source) if operator_name(source) in VIEWS else flow
     before, after = shape_of(source), shape_of(node)
     if before == after and operator_name(node) in SAME_AXES | RESHAPES:
         return flow

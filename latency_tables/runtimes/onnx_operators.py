@@ -102,6 +102,10 @@ def _avg_pool(graph: GraphBuilder, op: Operator) -> str:
     )
 
 
+def _global_max_pool(graph: GraphBuilder, _op: Operator) -> str:
+    return graph.node("ReduceMax", INPUT_NAME, axes=(2, 3), keepdims=1)
+
+
 def _resize(graph: GraphBuilder, op: Operator) -> str:
     _, shape = graph.inputs[0]
     sizes = graph.constant(np.array([*shape[:2], *op.kernel]))
@@ -186,6 +190,7 @@ KINDS: dict[str, Callable[[GraphBuilder, Operator], str]] = {
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
     "global_avg_pool": lambda graph, op: graph.node("GlobalAveragePool", INPUT_NAME),  # noqa: ARG005
+    "global_max_pool": _global_max_pool,
     "resize": _resize,
     "channel_map": _channel_map,
 }

@@ -74,6 +74,11 @@ class _Concat(nn.Module):
         return torch.cat(parts, dim=1)
 
 
+class _GlobalMaxPool(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.amax((2, 3), keepdim=True)
+
+
 class _Resize(nn.Module):
     def __init__(self, op: Operator) -> None:
         super().__init__()
@@ -155,6 +160,7 @@ _KINDS: dict[str, Callable[[Operator], nn.Module]] = {
     "max_pool": lambda op: nn.MaxPool2d(op.kernel, op.stride, op.padding, op.dilation),
     "avg_pool": lambda op: nn.AvgPool2d(op.kernel, op.stride, op.padding),
     "global_avg_pool": lambda _: nn.AdaptiveAvgPool2d(1),
+    "global_max_pool": lambda _: _GlobalMaxPool(),
     "resize": _Resize,
     "channel_map": _ChannelMap,
 }

@@ -40,6 +40,22 @@ def without_channels() -> Splits:
     return _all(lambda images, labels: (images[:, 0], labels))
 
 
+def channels_last() -> Splits:
+    return _all(lambda images, labels: (images.permute(0, 2, 3, 1), labels))
+
+
+def seven_classes() -> Splits:
+    return _all(lambda images, labels: (images[labels < 7], labels[labels < 7]))
+
+
+def seven_of_ten_classes() -> dict[str, object]:
+    return {**seven_classes(), "classes": 10}
+
+
+def classes_in_words() -> dict[str, object]:
+    return {**seven_classes(), "classes": "ten"}
+
+
 def one_hot() -> Splits:
     return _all(lambda images, labels: (images, functional.one_hot(labels, 10)))
 

@@ -254,3 +254,14 @@ def keeps_features(num_classes: int) -> nn.Module:
 
 def all_frozen(num_classes: int) -> nn.Module:
     return network(num_classes).requires_grad_(False)
+
+
+class TakesChannelsLast(TinyNet):
+    """Turns its images round itself."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images.permute(0, 3, 1, 2))
+
+
+def takes_channels_last(num_classes: int) -> nn.Module:
+    return _seeded(TakesChannelsLast, num_classes)

@@ -40,6 +40,7 @@ def all_right(outputs: Tensor, targets: Tensor) -> Tensor:
 
 LOSS = functional.binary_cross_entropy_with_logits
 task = autoprune.Task(loss=LOSS, metric=all_right, direction="maximize")
+loss_alone = autoprune.Task(loss=LOSS)
 not_a_task = all_right
 
 

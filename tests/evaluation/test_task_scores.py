@@ -240,7 +240,10 @@ def raising(outputs, targets):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"loss": raising}, "the loss of the task raised KeyError: 'out'; .* shape \\[2, 2\\] and"),
+        (
+            {"loss": raising},
+            r"the loss of the task raised KeyError: 'out', at .*:\d+; .* shape \[2, 2\] and",
+        ),
         ({"loss": lambda o, t: 1.0}, "loss .* one floating-point number as a tensor, got float"),
         ({"loss": lambda o, t: (o - t) ** 2}, r"got torch.float32 of shape \[2, 2\]: take a mean"),
         ({"loss": lambda o, t: torch.tensor(math.nan)}, "the loss of the task is nan on the first"),

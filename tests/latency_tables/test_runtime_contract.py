@@ -77,6 +77,7 @@ EVERY_KIND = {
     "avg_pool": Operator("avg_pool", 8, 8, 9, 9, **POOL),
     "avg_pool at height one": Operator("avg_pool", 8, 8, 1, 9, (1, 3), (1, 2)),
     "global_avg_pool": Operator("global_avg_pool", 8, 8, 9, 9),
+    "global_max_pool": Operator("global_max_pool", 8, 8, 9, 9),
     "global_avg_pool at height one": Operator("global_avg_pool", 8, 8, 1, 9),
     "resize": Operator("resize", 8, 8, 9, 9, (18, 13)),
     "bilinear resize": Operator("resize", 8, 8, 9, 9, (18, 13), variant="bilinear"),

@@ -123,6 +123,12 @@ def test_what_no_rule_prices_is_refused_by_name() -> None:
         operators(model, 1, 3, 8, 8)
 
 
+def test_the_refusal_says_what_can_be_done() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Softplus())
+    with pytest.raises(ModelError, match=r"Task\(part=\.\.\.\).*add a rule.*There is"):
+        operators(model, 1, 3, 8, 8)
+
+
 def test_a_model_whose_path_depends_on_its_input_is_refused() -> None:
     class Depends(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from torch import fx
 
 from autoprune.pruning.dependencies.flows import Flow, Reading, shapes
 from autoprune.pruning.dependencies.vectors import first_tensor_behind, vectors_behind
-from autoprune.pruning.graph_nodes import argument, operator_name, shape_of
+from autoprune.pruning.graph_nodes import argument, operator_name, reduced_axes, shape_of
 
 POOLS = frozenset(
     f"{kind}{n}d"
@@ -20,7 +20,9 @@ POOLS = frozenset(
     | {f"upsample_{kind}" for kind in ("nearest1d", "nearest2d", "nearest3d", "trilinear3d")}
 )
 """Each channel by itself, over pixels."""
-REDUCTIONS = frozenset({"amax", "amin", "mean", "std", "sum", "var", "norm", "linalg_vector_norm"})
+REDUCTIONS = frozenset(
+    {"amax", "amin", "max", "mean", "min", "std", "sum", "var", "norm", "linalg_vector_norm"}
+)
 ALONG = frozenset({"softmax", "log_softmax", "cumsum", "argmax", "normalize"})
 """Along one axis, which stays."""
 
@@ -70,15 +72,17 @@ def pooled(reading: Reading, node: fx.Node) -> Flow | None:
 
 def reduced(reading: Reading, node: fx.Node) -> Flow | None:
     """Axes go or become one; channels may not be among them."""
+    if len(node.all_input_nodes) > 1:
+        return pointwise(reading, node)  # max and min of two tensors
     flow = reading.flow(argument(node, 0, None))
     if flow is None:
         return None
-    rank, shape = len(shape_of(argument(node, 0, None))), shapes(node)
-    gone = _axes(node, rank)
-    if shape is None or flow.axis in gone:
+    rank = len(shape_of(argument(node, 0, None)))
+    gone = reduced_axes(node, rank)
+    if flow.axis in gone:
         reading.freeze(node, "its channels are summed up")
         return None
-    kept = len(shape) == rank
+    kept = len(shape_of(node)) == rank
     return Flow(flow.axis if kept else flow.axis - sum(d < flow.axis for d in gone), flow.labels)
 
 
@@ -93,7 +97,12 @@ def along(reading: Reading, node: fx.Node) -> Flow | None:
 
 
 def product(reading: Reading, node: fx.Node) -> Flow | None:
-    """matmul, bmm: what is summed over is cut on both sides; other axes stay."""
+    """matmul, bmm: what is summed over stays; other axes go on.
+
+    No weight reads what two activations are summed over. So a lost channel could not be masked, and
+    to cut it changes the product by as much as it says: little where the weights are small, which
+    no tolerance tells from rounding.
+    """
     inputs: list[Any] = list(node.args[:2])
     ranks = [len(shape_of(each)) for each in inputs]
     flows = [reading.flow(each) for each in inputs]
@@ -104,9 +113,6 @@ def product(reading: Reading, node: fx.Node) -> Flow | None:
         flow if flow is not None and flow.axis == summed else None
         for flow, summed in zip(flows, (ranks[0] - 1, ranks[1] - 2), strict=True)
     )
-    if first is not None and second is not None:
-        reading.labels.tie(first.labels, second.labels)
-        return None
     if first is not None or second is not None:
         reading.freeze(node, "a product of activations sums over its channels")
         return None
@@ -130,16 +136,6 @@ def attention(reading: Reading, node: fx.Node) -> Flow | None:
         reading.labels.freeze(value.labels, "attention mixes its channels")
         return None
     return value
-
-
-def _axes(node: fx.Node, rank: int) -> set[int]:
-    """The axes that a reduction takes; all where none are named."""
-    schema = node.target._schema.arguments  # type: ignore[union-attr]
-    position = next((n for n, each in enumerate(schema) if each.name == "dim"), None)
-    given = None if position is None else argument(node, position, None)
-    named: Any = node.kwargs.get("dim", given)
-    dims = [named] if isinstance(named, int) else (named or range(rank))
-    return {int(dim) % rank for dim in dims}
 
 
 def _only(reading: Reading, node: fx.Node, flows: list[Flow]) -> Flow | None:

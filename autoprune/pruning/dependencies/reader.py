@@ -57,7 +57,8 @@ def _visit(reading: Reading, node: fx.Node) -> None:
     name, layer = operator_name(node), layer_of(node)
     if node.target is operator.getitem:
         parts = reading.flows.get(argument(node, 0, None))
-        reading.flows[node] = parts[argument(node, 1, None)] if isinstance(parts, list) else None
+        # Values and their places, as a maximum has them, have the same channels.
+        reading.flows[node] = parts[argument(node, 1, None)] if isinstance(parts, list) else parts
     elif layer in reading.maps:
         reading.flows[node] = _in_channel_map(reading, node, layer)
     elif name in movement.PARTS:

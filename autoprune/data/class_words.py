@@ -1,0 +1,44 @@
+"""Classes as they are given, and where their number came from, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autoprune.data.dataset import Dataset
+from autoprune.errors import DataError
+
+_SHOWN = 4
+
+
+def class_names(where: str, classes: Any) -> tuple[str, ...]:
+    """Names of classes that are given by their number or by name.
+
+    Raises:
+        DataError: neither; says what came.
+    """
+    if isinstance(classes, int) and not isinstance(classes, bool):
+        return tuple(map(str, range(classes)))
+    if isinstance(classes, Sequence) and not isinstance(classes, str):
+        return tuple(map(str, classes))
+    raise DataError(f"{where}: classes must be their number or a list of names, got {classes!r}")
+
+
+def classes_told(dataset: Dataset) -> str:
+    """How many classes there are, and that the training data says so."""
+    names = dataset.classes
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return (
+        f"num_classes is {len(names)} (labels up to {len(names) - 1}), from the training labels of "
+        f"{dataset.name}: {shown}"
+    )
+
+
+def classes_advice(outputs: int) -> str:
+    """What helps where a classifier has another number of outputs."""
+    return (
+        f"If {outputs} is right, training images of some classes are missing (a class folder?): "
+        f"add them, or say how many there are with 'classes': {outputs} in the dict of the data's "
+        f"factory, or autoprune.search(..., classes={outputs}). If not, check the labels, and take "
+        "num_classes in the model's factory"
+    )

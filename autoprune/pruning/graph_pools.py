@@ -1,0 +1,113 @@
+"""Pricing what pools pixels or reduces axes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from torch import fx
+
+from autoprune.errors import ModelError
+from autoprune.pruning.channels import Channels
+from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
+from autoprune.pruning.graph_nodes import argument, operator_name, pair, reduced_axes, shape_of
+from autoprune.pruning.terms import Term
+from latency_tables.operators import Operator, OperatorKind
+
+_REDUCTIONS: dict[str, OperatorKind] = {
+    "mean": "global_avg_pool",
+    "sum": "global_avg_pool",
+    **dict.fromkeys(("amax", "amin", "max", "min"), "global_max_pool"),
+}
+
+
+def _pool(reading: Reading, node: fx.Node) -> Flow:
+    kind: OperatorKind = "max_pool" if operator_name(node) == "max_pool2d" else "avg_pool"
+    kernel = pair(node.args[1])
+    return reading.alike(
+        node,
+        kind,
+        kernel=kernel,
+        stride=pair(argument(node, 2, None) or kernel),
+        padding=pair(argument(node, 3, 0)),
+        dilation=pair(argument(node, 4, 1)) if kind == "max_pool" else (1, 1),
+    )
+
+
+def _adaptive_pool(reading: Reading, node: fx.Node) -> Flow:
+    source, flow = reading.source(node)
+    before, after = shape_of(source)[-2:], shape_of(node)[-2:]
+    if before == after and after != (1, 1):
+        return flow
+    return reading.alike(node, **_window(operator_name(node), before, after))
+
+
+def _window(name: str, before: tuple[int, ...], after: tuple[int, ...]) -> dict[str, Any]:
+    """Kind, and the kernel and stride that come nearest, of a pooling to a given size."""
+    if after == (1, 1) and "avg" in name:
+        return {"kind": "global_avg_pool"}
+    sides = tuple(zip(before, after, strict=True))
+    return {
+        "kind": "avg_pool" if "avg" in name else "max_pool",
+        "kernel": tuple(math.ceil(b / a) for b, a in sides),
+        "stride": tuple(max(1, b // a) for b, a in sides),
+    }
+
+
+def _adaptive_pool1d(reading: Reading, node: fx.Node) -> Flow:
+    """As in two dimensions, at a height of 1; over prunable channels no rule follows them."""
+    source, flow = reading.source(node)
+    shape, after = shape_of(source), shape_of(node)[-1]
+    axis, count, length = len(shape) - 2, shape[-2], shape[-1]
+    if flow.axis != axis:
+        reading.fixed(node, source)
+        flow = Flow(Channels(count), axis)
+    if length == after != 1:
+        return replace(flow, term=None)
+    rows = reading.per_image(math.prod(shape[:-2]))
+    window = _window(operator_name(node), (1, length), (1, after))
+    operator = Operator(in_channels=count, out_channels=count, height=rows, width=length, **window)
+    return reading.emit(Term(operator, flow.channels, flow.channels, name_of(node)), axis)
+
+
+def _reduction(reading: Reading, node: fx.Node) -> Flow:
+    """Over all pixels a pooling; over other axes one of what is kept, over what is not."""
+    kind = _REDUCTIONS[operator_name(node)]
+    source, flow = reading.source(node)
+    shape = shape_of(source)
+    gone = reduced_axes(node, len(shape))
+    two = len(node.all_input_nodes) > 1
+    if two or 0 in gone:
+        raise ModelError(
+            f"layer {name_of(node)!r} takes {operator_name(node)!r} "
+            f"{'of two tensors' if two else 'over all images of a batch'} (of shape {shape}); only "
+            "one over the pixels, tokens or channels of each image has a price"
+        )
+    kept = len(shape_of(node)) == len(shape)
+    axis = flow.axis if kept else flow.axis - sum(dim < flow.axis for dim in gone)
+    if gone == set(range(1, len(shape))) - {flow.axis}:
+        return replace(reading.alike(node, kind), axis=axis)
+    count = reading.per_image(math.prod(n for dim, n in enumerate(shape) if dim not in gone))
+    channels, out = Channels(count), flow.channels
+    if flow.axis in gone:
+        reading.fixed(node, source)
+        axis = min(1, len(shape_of(node)) - 1)
+        out = Channels(shape_of(node)[axis])
+    else:
+        channels = flow.channels.times(count // shape[flow.axis])
+    length = math.prod(shape[dim] for dim in gone)
+    operator = Operator(kind, count, count, 1, length)
+    term = reading.emit(Term(operator, channels, channels, name_of(node)), axis).term
+    return Flow(out, axis, term)
+
+
+RULES: dict[str, Rule] = {
+    "max_pool2d": _pool,
+    "avg_pool2d": _pool,
+    "adaptive_avg_pool2d": _adaptive_pool,
+    "adaptive_avg_pool1d": _adaptive_pool1d,
+    "adaptive_max_pool2d": _adaptive_pool,
+    "adaptive_max_pool1d": _adaptive_pool1d,
+    **dict.fromkeys(_REDUCTIONS, _reduction),
+}
