@@ -33,7 +33,7 @@ _KINDS = {
     "string_too_short": "text",
     "string_too_long": "text of at most {max_length} characters",
     "string_pattern_mismatch": "text that matches {pattern}",
-    "too_short": "{min_length} or more of them",
+    "too_short": "at least {min_length} of them",
     "too_long": "at most {max_length} of them",
 }
 """Type of a finding, or how it begins -> what was expected; the longest beginning counts."""

@@ -24,6 +24,7 @@ from autoprune.trials.engine import connect
 from autoprune.trials.records import JobRecord, Lease
 from latency_tables.runtimes import runs_here
 from latency_tables.table import Table
+from searchers.registry import searcher_names
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ def make_worker(
         """The worker that this one is not; None where it is."""
         if fields := unreadable_fields(stored_fields(job)):
             return f"of a newer version: this one cannot read {', '.join(fields)} of its spec"
+        if (searcher := job.how["spec"]["searcher"]) not in searcher_names():
+            return f"that has the searcher {searcher!r}, which is not installed here"
         if not options.accept_environment and not is_exact_here(job):
             return f"of its environment ({job.environment})"
         needs_no_device = job.how["spec"].get("unmeasured") or "chosen" in job.results

@@ -80,7 +80,8 @@ def test_a_model_that_cannot_be_loaded_is_told_by_its_name(world: World, tmp_pat
         file.write_text("raise RuntimeError('not today')")
         answer = server.post("/v1/jobs", json={**JOB, "model": "mine", "data": "digits"})
     refused = expect_problem(answer, "job-refused")
-    assert refused["detail"] == "model file 'mine' stopped on import with RuntimeError: not today"
+    says = "model file 'mine' stopped on import with RuntimeError: not today, at broken.py:1"
+    assert refused["detail"] == says
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,8 @@ def test_a_model_that_cannot_be_loaded_is_told_by_its_name(world: World, tmp_pat
         ("cannot read /srv/data/cat/1.png: truncated", "cannot read 1.png: truncated"),
         ("no weights file '/srv/my weights/a.pt': give", "no weights file 'a.pt': give"),
         ("(/var/lib/x.py, line 3)", "(x.py, line 3)"),
+        ("E: no, at /srv/my nets/x.py:12. It", "E: no, at x.py:12. It"),
+        ("E: no, at my nets/x.py:12", "E: no, at x.py:12"),
         ("expected cost/budget of 1/2 at 3x224/x", "expected cost/budget of 1/2 at 3x224/x"),
         ("see https://example.org/a/b", "see https://example.org/a/b"),
     ],

@@ -129,8 +129,8 @@ def test_an_unknown_table_is_not_exported(refused: Refused) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
-        ("--batch", "0", ("batch", "greater than or equal to 1")),
-        ("--threads", "0", ("threads", "greater than or equal to 1")),
+        ("--batch", "0", ("batch", "at least 1")),
+        ("--threads", "0", ("threads", "at least 1")),
         ("--threads", "4096", ("4096 threads", "cores", "--threads")),
     ],
 )

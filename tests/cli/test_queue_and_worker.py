@@ -114,16 +114,22 @@ def test_a_worker_leaves_a_job_of_a_newer_version_to_workers_that_know_it(
     """It says so once, however often it looks, and runs what it can read."""
     short = (*tiny, "--budget", "65%", "--finetune-epochs", "0")
     newer, known = queue(tmp_path, *short, "--priority", "9"), queue(tmp_path, *short)
+    foreign = queue(tmp_path, *short, "--priority", "8")
     with sqlite3.connect(tmp_path / "jobs.db") as connection:
         fields = "'$.spec.folds', 3, '$.spec.fidelity.warmup', 2"
         connection.execute(f"UPDATE jobs SET how = json_set(how, {fields}) WHERE id = ?", (newer,))
+        fields = "'$.spec.searcher', 'of_a_package'"
+        connection.execute(
+            f"UPDATE jobs SET how = json_set(how, {fields}) WHERE id = ?", (foreign,)
+        )
     worker = start(tmp_path, "worker", "--db", "jobs.db", "--poll", "0.05")
     wait_for_state(tmp_path, known, "finished", worker, ("queued", "running"))
     worker.send_signal(signal.SIGTERM)
     _, err = worker.communicate(timeout=30)
     says = f"job {newer} is left to a worker of a newer version: this one cannot read"
     assert err.count(f"{says} fidelity.warmup, folds of its spec") == err.count(newer) == 1, err
-    assert state_of(tmp_path, newer) == "queued"
+    assert f"job {foreign} is left to a worker that has the searcher 'of_a_package'" in err
+    assert state_of(tmp_path, newer) == state_of(tmp_path, foreign) == "queued"
     (events,) = sqlite3.connect(tmp_path / "jobs.db").execute(
         "SELECT count(*) FROM events WHERE job_id = ?", (newer,)
     )
@@ -131,6 +137,7 @@ def test_a_worker_leaves_a_job_of_a_newer_version_to_workers_that_know_it(
     with sqlite3.connect(tmp_path / "jobs.db") as connection:
         fields = "'$.spec.folds', '$.spec.fidelity.warmup'"
         connection.execute(f"UPDATE jobs SET how = json_remove(how, {fields})")
+        connection.execute("DELETE FROM jobs WHERE id = ?", (foreign,))
     drain(tmp_path)
     assert state_of(tmp_path, newer) == "finished"
 

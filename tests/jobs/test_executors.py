@@ -138,7 +138,7 @@ def kill_actor(ray: Any, actor: Any) -> None:
 
 def work_until_all_are_there(executor: Any) -> None:
     """The first actor answers while the second one is still on its way."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     executor.submit("first", request_of(2))
     while executor._arriving or executor._running:
         assert time.monotonic() < deadline, "an actor found no place"
