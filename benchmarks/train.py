@@ -3,8 +3,8 @@
     python -m benchmarks.train --model autoprune:vgg16_bn --data imagefolder:DIR --out FILE
 
 SGD with warm-up and cosine decay in bfloat16, which halves the time on processors that have it. Run
-again after a stop it goes on from the last whole epoch, kept beside the weights. Prints
-the validation accuracy.
+again after a stop it goes on from the last whole epoch, kept beside the weights. Prints the
+validation accuracy.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from autoprune.data.seeding import isolated_randomness
 from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.scoring import validate
 from autoprune.evaluation.training import TrainingPlan, train
-from autoprune.jobs.subject import save_weights
 from autoprune.models.registry import build_model
+from autoprune.models.weights import save_weights
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
         )
     plan = TrainingPlan(options.epochs, learning_rate=options.lr, warmup=0.2)
     trained = run(model, dataset, plan, options.seed, options.out.with_suffix(".checkpoint"))
-    save_weights(options.out, trained.state_dict())
+    save_weights(trained.state_dict(), options.out)
     _, accuracy = validate(trained, dataset)
     print(f"{options.model}: {accuracy:.2%} on {len(dataset.val.images)} validation images")
 

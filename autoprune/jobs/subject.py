@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.forward_passes import check_copied_after_use, check_input_kept, check_outputs
 from autoprune.jobs.keys import hash_of
 from autoprune.models.registry import find_model
-from autoprune.models.weights import check_weights_file, load_weights, state_hash
+from autoprune.models.weights import check_weights_file, load_weights, save_weights, state_hash
 from autoprune.pruning.groups import find_groups
 from autoprune.pruning.network import Network, read_network
 from autoprune.pruning.parts import part_of
@@ -244,20 +243,14 @@ def _load_or_train_default(
             progress("training", {"epoch": epoch, "epochs": DEFAULT_TRAINING.epochs, "loss": loss})
 
         trained = train(model, dataset, DEFAULT_TRAINING, seed=0, on_epoch=on_epoch)
-        save_weights(path, trained.state_dict())
+        _keep_trained(path, trained.state_dict())
     load_weights(model, path)
 
 
-def save_weights(path: Path, state: dict[str, torch.Tensor]) -> None:
-    """Write a state dict whole or not at all."""
-    from safetensors.torch import save
-
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+def _keep_trained(path: Path, state: Mapping[str, torch.Tensor]) -> None:
     try:
-        temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in state.items()}))
-        temporary.replace(path)
+        save_weights(state, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise StorageError(
             f"the trained network could not be kept in {path.parent}: {error.strerror}. Free space "
             "there, or name another folder with AUTOPRUNE_CACHE"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from autoprune.errors import WeightsError
@@ -69,6 +70,17 @@ def check_weights_file(path: Path) -> None:
         raise WeightsError(
             f"weights {str(path)!r}: expected a .safetensors, .pt or .pth file, got {path.suffix!r}"
         )
+
+
+def save_weights(state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write a state dict as a ``.safetensors`` file, whole or not at all; raises OSError."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in state.items()}))
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
