@@ -50,7 +50,7 @@ class Portfolio(Searcher):
     """
 
     name = "portfolio"
-    version = 4
+    version = 5
 
     def __init__(
         self,

@@ -47,6 +47,8 @@ def job(server: Server) -> str:
 def test_trials_show_the_tasks_metric_under_its_name(
     server: Server, watched: Watched, job: str
 ) -> None:
+    told = server.read(f"/v1/jobs/{job}/trials")["items"]
+    assert [trial["figure"] for trial in told] == [0.75, None, 0.25]
     page = watched.page
     page.goto(f"{server.url}/#/jobs/{job}")
     cells = page.locator("td[data-label=mean_error]")

@@ -30,3 +30,5 @@ def test_an_interrupted_job_can_be_resumed_paused_and_cancelled(
     expect(page.locator(".badges").get_by_text("queued")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".badges").get_by_text("cancelled")).to_be_visible()
+    assert store.job(job).state == "cancelled"
+    watched.expect_clean(server)

@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from searchers import Problem, Searcher, make
-from searchers.testing import SearcherContract
+from searchers.registry import searcher_names
+from searchers.testing import SearcherContract, sample_problem
 
 
 class TestUniformConforms(SearcherContract):
@@ -76,3 +77,9 @@ class TestWarmStartedLegrConforms(SearcherContract):
 class TestWarmStartedTpeConforms(SearcherContract):
     def make_searcher(self, problem: Problem, seed: int) -> Searcher:
         return make("tpe", problem, seed, warm_start="solver")
+
+
+def test_no_built_in_searcher_is_left_out() -> None:
+    problem = sample_problem()
+    suites = [suite for suite in SearcherContract.__subclasses__() if suite.__module__ == __name__]
+    assert {suite().make_searcher(problem, 0).name for suite in suites} >= set(searcher_names())
