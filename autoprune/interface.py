@@ -14,7 +14,8 @@ from autoprune import composition
 from autoprune.data.dataset import Dataset
 from autoprune.data.loaders import materialise
 from autoprune.data.task import Task
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.environment import prepare_training
+from autoprune.evaluation.placement import device_of
 from autoprune.export.schedule import Schedule
 from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.packaging import export_job, final_network, holds_bundle_of, schedule_of
@@ -82,7 +83,7 @@ def search(
     """Find the channels to keep in every layer of ``model`` under ``budget``.
 
     Args:
-        model: trained; it stays as it is.
+        model: trained; it stays as it is. Its device is the one that candidates are trained on.
         example_input: [batch, C, H, W]; its batch is the one latency is measured at.
         train, val, test: iterables of (images, labels) batches, read once into memory. Without
             ``val`` a part of ``train`` is set aside, which a network trained on it scores too well.
@@ -100,6 +101,8 @@ def search(
         InputError: something given cannot be used; says what.
         BudgetInfeasibleError: no schedule meets the budget; says the floor.
     """
+    check_model(model)
+    place = device_of(model)
     spec = make_spec(
         {
             "model": IN_MEMORY,
@@ -110,12 +113,13 @@ def search(
             "workers": workers,
             "db": db,
             "batch": len(example_input),
+            "train_device": str(place) if place.type in ("cpu", "cuda") else "cpu",
             **options,
         },
         source="the call",
     )
     threads = torch.get_num_threads()
-    set_training_threads(spec.train_threads)
+    prepare_training(spec.train_threads, spec.train_device)
     try:
         given = task if isinstance(task, Task) else task_of(spec)
         dataset = materialise(train, val, test, name="data in memory", classes=classes, task=given)
@@ -124,7 +128,7 @@ def search(
         torch.set_num_threads(threads)
 
 
-_HOW = ("workers", "finetune_epochs", "finetune_learning_rate", "unmeasured", "out")
+_HOW = ("workers", "train_device", "finetune_epochs", "finetune_learning_rate", "unmeasured", "out")
 """What a resume may change: nothing of it decides the search."""
 
 
@@ -136,8 +140,7 @@ def _search(
     resume: str | None,
     progress: Progress,
 ) -> SearchResult:
-    check_model(model)
-    own = prunable_attention(copy.deepcopy(model))
+    own = prunable_attention(copy.deepcopy(model).cpu())
     subject = make_subject(spec, own, dataset, tuple(example_input.shape[1:]), progress)
     if resume is None:
         stores, job, plan = composition.submit(spec, progress, subject)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -56,6 +58,12 @@ def _database(value: object) -> object:
         value = value.removeprefix("sqlite:///")
     if isinstance(value, str) and "://" not in value:
         return _absolute(value)
+    return value
+
+
+def _device(value: str) -> str:
+    if re.fullmatch(r"cpu|cuda(:\d+)?", value) is None:
+        raise ValueError(f"expected cpu, cuda, or cuda:N with a GPU's number, got {value!r}")
     return value
 
 
@@ -127,6 +135,8 @@ class JobSpec(_Strict):
         finetune_epochs: of the chosen network, at the end.
         keep_dominated: search also the widths that a wider one of their group is as fast as.
         train_threads: threads of one training process; scores are exact for a fixed number.
+        train_device: ``cpu``, ``cuda`` or ``cuda:N``: where networks are trained and scored.
+            Latency is measured by ``runtime``, wherever that runs.
         ray_gpus: GPUs that each worker asks Ray for; a fraction is shared with others.
         priority: of a job in the queue; workers take higher ones first.
     """
@@ -162,6 +172,7 @@ class JobSpec(_Strict):
     finetune_epochs: int = Field(2, ge=0)
     finetune_learning_rate: float = Field(0.01, gt=0)
     train_threads: int = Field(1, ge=1)
+    train_device: Annotated[str, AfterValidator(_device)] = "cpu"
     workers: int | None = Field(None, ge=1)
     executor: Literal["local", "ray"] = "local"
     address: str | None = None

@@ -17,7 +17,7 @@ import time
 import numpy as np
 import torch
 
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.environment import prepare_training
 from autoprune.evaluation.moments import measure_moments
 from autoprune.models.registry import build_model
 from autoprune.pruning.criteria import choose_units
@@ -30,7 +30,7 @@ from benchmarks.random_schedules import random_widths
 def main() -> None:
     """Measure and print."""
     options = _options()
-    set_training_threads(1)
+    prepare_training(1)
     torch.manual_seed(0)
     model = build_model(options.model, classes=1000, input_shape=(3, 224, 224))
     space = find_groups(model, torch.randn(1, 3, 224, 224))

@@ -5,15 +5,19 @@
 Each combination of budget, seed and searcher is one job in one database, on one pinned table; a run
 that is stopped goes on where it was, and jobs of one seed share their scores. The exported bundles
 are verified at the end, when nothing else is running. Prints a table in Markdown; ``--out`` keeps
-the rows as JSON.
+the rows as JSON. On a GPU, ``--train-device cuda --at-once 8`` runs eight jobs beside each other;
+where the table is another machine's, copy the folder that holds it there, and take ``--unmeasured
+--unverified``. Without a searcher (``--searchers``) only the table is measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import time
-from itertools import product
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product, repeat
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +40,8 @@ SEARCHERS = (
     "legr",
     "amc",
 )
+_TABLE = "table.hash"
+_SUBJECT: list[Subject] = []
 
 
 def main() -> None:
@@ -44,9 +50,11 @@ def main() -> None:
     Path(options.folder).mkdir(parents=True, exist_ok=True)
     wanted = product(options.budgets, options.seeds, options.searchers)
     specs = [_spec(options, *case) for case in wanted]
-    rows = _run_all(specs, Path(options.folder))
+    folder = Path(options.folder)
+    _measure_table(_spec(options, options.budgets[0], 0, "uniform"), folder)
+    rows = _run_all(specs, folder, options.at_once)
     for row in rows:
-        measured = verify(Path(row["bundle"])).measured
+        measured = None if options.unverified else verify(Path(row["bundle"])).measured
         row["verified_ratio"] = None if measured is None else measured.ratio
     if options.out:
         Path(options.out).write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
@@ -61,37 +69,55 @@ def _spec(options: argparse.Namespace, budget: str, seed: int, searcher: str) ->
         "budget": budget,
         "seed": seed,
         "searcher": searcher,
+        "searcher_options": json.loads(options.searcher_options),
         "trials": options.trials,
         "fidelity": {"steps": options.steps},
         "finetune_epochs": options.epochs,
         "workers": options.workers,
+        "train_device": options.train_device,
         "unmeasured": options.unmeasured,
         "db": f"{options.folder}/benchmark.db",
     }
     return make_spec({key: value for key, value in values.items() if value is not None})
 
 
-def _run_all(specs: list[JobSpec], folder: Path) -> list[dict[str, Any]]:
+def _run_all(specs: list[JobSpec], folder: Path, at_once: int) -> list[dict[str, Any]]:
     """The row of each job; those that were run before are read."""
-    notes = [folder / f"{s.searcher}-{s.budget[0].strip('%')}-{s.seed}.json" for s in specs]
-    subject = load_subject(specs[0], _say)
-    rows = []
-    for spec, note in zip(specs, notes, strict=True):
-        if not note.exists():
-            note.write_text(json.dumps(_run(spec, subject, folder, note.stem)), encoding="utf-8")
-        rows.append(json.loads(note.read_text(encoding="utf-8")))
-    return rows
+    if at_once == 1:
+        return [_row(spec, folder) for spec in specs]
+    processes = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(at_once, mp_context=processes) as pool:
+        return list(pool.map(_row, specs, repeat(folder)))
+
+
+def _row(spec: JobSpec, folder: Path) -> dict[str, Any]:
+    note = folder / f"{spec.searcher}-{spec.budget[0].strip('%')}-{spec.seed}.json"
+    if not note.exists():
+        row = _run(spec, _subject(spec), folder, note.stem)
+        note.write_text(json.dumps(row), encoding="utf-8")
+    found: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+    return found
+
+
+def _subject(spec: JobSpec) -> Subject:
+    """The network and the data, which all jobs share: loaded once in each process."""
+    if not _SUBJECT:
+        _SUBJECT.append(load_subject(spec, _say))
+    return _SUBJECT[0]
+
+
+def _measure_table(spec: JobSpec, folder: Path) -> None:
+    if (folder / _TABLE).exists():
+        return
+    tables = composition.open_stores(spec.db).tables
+    measured = measure_table(spec, _subject(spec), tables, _say)
+    with_calibration(_subject(spec), measured, tables, _say)
+    (folder / _TABLE).write_text(measured.hash, encoding="utf-8")
 
 
 def _run(spec: JobSpec, subject: Subject, folder: Path, name: str) -> dict[str, Any]:
     """One job to its bundle."""
-    table = folder / "table.hash"
-    if not table.exists():
-        tables = composition.open_stores(spec.db).tables
-        measured = measure_table(spec, subject, tables, _say)
-        with_calibration(subject, measured, tables, _say)
-        table.write_text(measured.hash, encoding="utf-8")
-    spec = spec.model_copy(update={"table": table.read_text(encoding="utf-8")})
+    spec = spec.model_copy(update={"table": (folder / _TABLE).read_text(encoding="utf-8")})
     started = time.monotonic()
     stores, job, plan = composition.submit(spec, _say, subject)
     composition.run(stores, job, plan, _say)
@@ -152,13 +178,21 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", required=True)
     parser.add_argument("--budgets", nargs="+", default=["30%", "50%"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--searchers", nargs="+", default=SEARCHERS)
+    parser.add_argument("--searchers", nargs="*", default=SEARCHERS)
+    parser.add_argument("--searcher-options", default="{}", help="JSON")
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--workers", type=int)
     parser.add_argument(
         "--unmeasured", action="store_true", help="choose by predicted latency: on a busy machine"
+    )
+    parser.add_argument("--train-device")
+    parser.add_argument("--at-once", type=int, default=1, help="jobs beside each other")
+    parser.add_argument(
+        "--unverified",
+        action="store_true",
+        help="measure no bundle at the end: the table's device is elsewhere",
     )
     parser.add_argument("--folder", default="benchmark-cifar10")
     parser.add_argument("--out")

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.environment import prepare_training
 from autoprune.models.registry import build_model, default_input_shape
 from autoprune.pruning.channels import Channels
 from autoprune.pruning.cost import CostModel
@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    set_training_threads(1)
+    prepare_training(1)
     found = measure(options.model, options.divisor, options.schedules, options.repeats)
     if options.json:
         print(json.dumps(found, indent=2))

@@ -22,7 +22,7 @@ from autoprune.cache import cache_folder
 from autoprune.data.dataset import Dataset
 from autoprune.data.registry import load_data
 from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Metric
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.environment import prepare_training
 from autoprune.evaluation.evaluator import NetworkEvaluator
 from autoprune.evaluation.scoring import validate
 from autoprune.models.registry import build_model
@@ -37,7 +37,7 @@ COLUMNS = ("sliced", "reconstructed", "finetuned")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Score each criterion and print."""
     options = _options(arguments)
-    set_training_threads(1)
+    prepare_training(1)
     dataset = load_data(options.data, cache_dir=cache_folder())
     model = build_model(
         options.model, classes=len(dataset.classes), input_shape=dataset.input_shape

@@ -20,9 +20,10 @@ from torch.nn import functional
 from autoprune.data.dataset import Augmentation, Dataset, Split
 from autoprune.evaluation.batches import Batch, ScoringBatches, TrainingBatches
 from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Metric
-from autoprune.evaluation.descent import channels_last, make_optimizer
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.descent import make_optimizer
+from autoprune.evaluation.environment import prepare_training
 from autoprune.evaluation.evaluator import NetworkEvaluator
+from autoprune.evaluation.placement import arranged
 from autoprune.evaluation.recalibration import recalibrate
 from autoprune.models.registry import build_model
 from autoprune.pruning.criteria import choose_units
@@ -91,7 +92,7 @@ def measure(
     evaluator = NetworkEvaluator(model, space, dataset, criterion="l2", metric=Metric(), seed=0)
     request = EvaluationRequest(widths, fidelity, want_weights=True)
     kept = choose_units("l2", model.state_dict(), space, widths)
-    pruned = channels_last(prune(model, space, kept))
+    pruned = arranged(prune(model, space, kept))
     source = TrainingBatches(dataset, fidelity.batch_size, 0, "finetune")
     training = list(source.first(fidelity.steps))
     recalibration = list(source.first(fidelity.recalibration_batches))
@@ -135,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=Fidelity().steps)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args(arguments)
-    set_training_threads(1)
+    prepare_training(1)
     torch.manual_seed(0)
     dataset = random_dataset()
     model = build_model(options.model, classes=CLASSES)

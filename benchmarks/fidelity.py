@@ -28,7 +28,7 @@ from autoprune.evaluation.contract import (
     Fidelity,
     Metric,
 )
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.environment import prepare_training
 from autoprune.evaluation.evaluator import NetworkEvaluator
 from autoprune.jobs.capacity import unseen_capacity
 from autoprune.jobs.context import silent
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     stores, record = composition.open_job(options.db, options.jobs[0])
     plan = composition.reopen(stores, record.id, silent, {})
-    set_training_threads(plan.spec.train_threads)
+    prepare_training(plan.spec.train_threads)
     jobs = [stores.trials.trials(stores.trials.job(job).id) for job in options.jobs]
     schedules = [w for trials in jobs for w in best_of(trials, plan.metric, options.each)]
     distinct = list(dict.fromkeys(schedules))

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from autoprune.evaluation.contract import Metric, Probe
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.environment import prepare_training
 from autoprune.evaluation.probing import MEMORY_BYTES, Prober
 from autoprune.evaluation.scoring import Scores
 from autoprune.models.registry import build_model
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--memory-mib", type=int, default=MEMORY_BYTES // 2**20)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    set_training_threads(1)
+    prepare_training(1)
     found = measure(options.model, options.images, options.memory_mib * 2**20)
     if options.json:
         print(json.dumps(found, indent=2))

@@ -20,7 +20,7 @@ from autoprune.cache import cache_folder
 from autoprune.data.dataset import Dataset
 from autoprune.data.registry import load_data
 from autoprune.data.seeding import isolated_randomness
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.environment import prepare_training
 from autoprune.evaluation.scoring import validate
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.models.registry import build_model
@@ -30,7 +30,7 @@ from autoprune.models.weights import save_weights
 def main() -> None:
     """Train, score, save."""
     options = _options()
-    set_training_threads(options.threads)
+    prepare_training(options.threads)
     dataset = load_data(options.data, cache_dir=cache_folder())
     with isolated_randomness(options.seed):
         model = build_model(

@@ -94,6 +94,7 @@ class JobRequest(BaseModel):
     finetune_epochs: int | None = None
     finetune_learning_rate: float | None = None
     train_threads: int | None = None
+    train_device: Text | None = None
     priority: int | None = Field(None, description="Workers take higher ones first.")
     unmeasured: bool | None = Field(
         None, description="The device is elsewhere: the export is marked as predicted."

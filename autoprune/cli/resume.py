@@ -39,6 +39,10 @@ def resume(
     accept_environment: Annotated[
         bool, typer.Option("--accept-environment", help="Go on although scores may differ here.")
     ] = False,
+    train_device: Annotated[
+        str | None,
+        typer.Option("--train-device", help="Another one needs --accept-environment."),
+    ] = None,
     finetune_epochs: Annotated[
         int | None, typer.Option("--finetune-epochs", help="Another final finetune.")
     ] = None,
@@ -66,6 +70,7 @@ def resume(
         "executor": executor,
         "address": address,
         "ray_gpus": ray_gpus,
+        "train_device": train_device,
         "finetune_epochs": finetune_epochs,
         "finetune_learning_rate": finetune_learning_rate,
         "unmeasured": unmeasured,

@@ -147,8 +147,14 @@ def search(
         Int,
         _option("--train-threads", help="Threads of one training process; scores depend on it."),
     ] = None,
+    train_device: Annotated[
+        Text, _option("--train-device", help="cpu (default), cuda or cuda:N; not what is measured.")
+    ] = None,
     workers: Annotated[
-        Int, _option("--workers", help="Processes that score trials (default: one per core).")
+        Int,
+        _option(
+            "--workers", help="Processes that score trials (default: one per core; on a GPU one)."
+        ),
     ] = None,
     executor: Annotated[Text, _option("--executor", help="local or ray.")] = None,
     address: Annotated[Text, _option("--address", help="Of a running Ray cluster.")] = None,

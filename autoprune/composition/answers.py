@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autoprune.composition.running import later_stages, make_context, make_executor
 from autoprune.composition.stores import Stores
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.environment import prepare_training
 from autoprune.export.answers import read_answers
 from autoprune.jobs.answering import choose_by_answers
 from autoprune.jobs.context import Progress
@@ -31,7 +31,7 @@ def take_answers(stores: Stores, job_id: str, plan: Plan, path: Path, progress: 
     found: Json = {"slot": chosen.slot, "status": "measured", "measured_on": answers.measured_on}
     why = plan.explain(chosen.widths)
     results: Json = {"chosen": {**found, **(chosen.measured or {}), "why": why}}
-    set_training_threads(plan.spec.train_threads)
+    prepare_training(plan.spec.train_threads, plan.spec.train_device)
     executor = make_executor(plan, None)
     lease = acquire(stores.trials, job_id)
     try:

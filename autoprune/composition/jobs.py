@@ -66,7 +66,7 @@ def submit(
     plan = make_plan(spec, narrowed(spec, subject, tables, progress), tables)
     if origin is not None:
         plan = replace(plan, start=origin.start(plan, subject, progress))
-    environment = environment_fingerprint(spec.train_threads)
+    environment = environment_fingerprint(spec.train_threads, spec.train_device)
     base = describe_base(plan, scored)
     plan = replace(plan, outputs=outputs_of(subject))
     stores = stores or open_stores(spec.db, spec.artifacts)
@@ -158,7 +158,7 @@ def _in_memory(job: JobRecord) -> InputError:
 
 
 def _check_environment(job: JobRecord, spec: JobSpec, accept: bool) -> None:
-    here = environment_fingerprint(spec.train_threads)
+    here = environment_fingerprint(spec.train_threads, spec.train_device)
     if here != job.environment and not accept:
         raise EnvironmentMismatchError(
             f"job {job.id} was started under {job.environment!r}, this is {here!r}: scores would "

@@ -19,7 +19,11 @@ from autoprune.errors import (
     StorageError,
 )
 from autoprune.evaluation.checkpoint import pack
-from autoprune.evaluation.environment import environment_fingerprint, set_training_threads
+from autoprune.evaluation.environment import (
+    environment_fingerprint,
+    prepare_training,
+    training_device,
+)
 from autoprune.evaluation.ranking import Rankings
 from autoprune.evaluation.recipe import EvaluatorRecipe
 from autoprune.evaluation.training import TrainingPlan
@@ -36,7 +40,7 @@ from autoprune.jobs.measuring import Bench
 from autoprune.jobs.planning import Plan
 from autoprune.jobs.runner import LaterStages, run_job
 from autoprune.pruning.surgery import prune
-from autoprune.spec import IN_MEMORY
+from autoprune.spec import IN_MEMORY, JobSpec
 from autoprune.trials.records import JobRecord, Json, Lease
 
 
@@ -90,7 +94,7 @@ def run_leased(
 
 
 def _is_foreign(job: JobRecord, plan: Plan, accept_environment: bool) -> bool:
-    here = environment_fingerprint(plan.spec.train_threads)
+    here = environment_fingerprint(plan.spec.train_threads, plan.spec.train_device)
     return accept_environment and here != job.environment
 
 
@@ -99,7 +103,7 @@ def _executor(job: JobRecord, plan: Plan, foreign: bool) -> Iterator[Executor]:
     """What scores the job's trials here; refused where the winner could not be measured."""
     if "chosen" not in job.results:
         check_device(plan.spec, plan.priced.table)
-    set_training_threads(plan.spec.train_threads)
+    prepare_training(plan.spec.train_threads, plan.spec.train_device)
     executor = make_executor(plan, None if foreign or job.timing_dependent else job.environment)
     try:
         yield executor
@@ -155,8 +159,9 @@ def make_executor(plan: Plan, environment: str | None) -> Executor:
         task=subject.task,
         part=subject.part,
         outputs=plan.outputs,
+        device=spec.train_device,
     )
-    workers = spec.workers or os.cpu_count() or 1
+    workers = spec.workers or _default_workers(spec)
     if spec.executor == "ray":
         return RayExecutor(
             recipe,
@@ -166,6 +171,11 @@ def make_executor(plan: Plan, environment: str | None) -> Executor:
             gpus=spec.ray_gpus,
         )
     return InlineExecutor(recipe) if workers == 1 else ProcessExecutor(recipe, workers)
+
+
+def _default_workers(spec: JobSpec) -> int:
+    """One for each core; on a GPU one, as what a second one needs of its memory is not known."""
+    return (os.cpu_count() or 1) if spec.train_device == "cpu" else 1
 
 
 def later_stages(stores: Stores, plan: Plan) -> LaterStages:
@@ -180,6 +190,7 @@ def later_stages(stores: Stores, plan: Plan) -> LaterStages:
             teacher=spec.fidelity.teacher,
         ),
         spec.seed,
+        training_device(spec.train_device),
     )
     learner = FinalistLearner(plan.cost, plan.priced.calibration, stores.tables)
     return LaterStages(None if spec.unmeasured else lambda: bench_for(plan), finetuner, learner)
@@ -189,7 +200,14 @@ def bench_for(plan: Plan) -> Bench:
     """What measures this job's finalists."""
     subject, context = plan.subject, plan.priced.table.context
     spec = plan.spec
-    rankings = Rankings(subject.model, subject.space, subject.data, spec.criterion, spec.seed)
+    rankings = Rankings(
+        subject.model,
+        subject.space,
+        subject.data,
+        spec.criterion,
+        spec.seed,
+        training_device(spec.train_device),
+    )
 
     def build(widths: tuple[int, ...]) -> torch.nn.Module:
         kept = rankings.base().choose(subject.space.named(widths))

@@ -9,7 +9,9 @@ import numpy as np
 from autoprune.budget import latency_key
 from autoprune.errors import InputError, TaskError
 from autoprune.evaluation.base import leakage_warning, score_base
+from autoprune.evaluation.environment import training_device
 from autoprune.evaluation.metrics import metric_of
+from autoprune.evaluation.placement import placed
 from autoprune.evaluation.ranking import Rankings
 from autoprune.evaluation.trainability import check_trainable
 from autoprune.jobs.context import Progress
@@ -25,13 +27,14 @@ def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
     """What the unpruned network scores; refuses what cannot be searched, before measuring."""
     check_counts(spec, subject)
     floor = subject.space.named(subject.space.narrowest)
-    rankings = Rankings(subject.model, subject.space, subject.data, spec.criterion, spec.seed)
-    check_trainable(subject.model, subject.space, subject.data, rankings.base().choose(floor))
+    device = training_device(spec.train_device)
+    model, space, data = subject.model, subject.space, subject.data
+    rankings = Rankings(model, space, data, spec.criterion, spec.seed, device)
+    check_trainable(model, space, data, rankings.base().choose(floor), device)
+    model = placed(model, device)
     metric = metric_of(spec.metric, subject.task)
     try:
-        scored = score_base(
-            subject.model, subject.data, metric, limit=spec.fidelity.validation_images
-        )
+        scored = score_base(model, data, metric, limit=spec.fidelity.validation_images)
     except TaskError:
         raise  # says which of its functions, and of what
     except Exception as error:  # the metric may be the user's own function
@@ -47,7 +50,7 @@ def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
             f"the unpruned network's score{of} is {scored['score']} (loss {scored['loss']}{said}): "
             "expected finite numbers; check its weights and how the images are normalised"
         )
-    warning = leakage_warning(subject.model, subject.data)
+    warning = leakage_warning(model, data)
     if warning:
         progress("warning", {"text": warning})
     return scored

@@ -12,6 +12,7 @@ from typing import Any
 from autoprune.composition.jobs import reopen
 from autoprune.composition.running import run_leased
 from autoprune.composition.stores import open_job, without_artifacts
+from autoprune.errors import InputError
 from autoprune.evaluation.environment import environment_fingerprint
 from autoprune.export.bundle import check_free
 from autoprune.jobs.context import Progress
@@ -140,7 +141,12 @@ def make_worker(
 
 def is_exact_here(job: JobRecord) -> bool:
     """Whether scores come out here as where the job was submitted, to the bit."""
-    return job.environment == environment_fingerprint(job.how["spec"]["train_threads"])
+    spec = job.how["spec"]
+    try:
+        here = environment_fingerprint(spec["train_threads"], spec.get("train_device", "cpu"))
+    except InputError:  # its GPU is not here
+        return False
+    return job.environment == here
 
 
 def _measured_table(job: JobRecord) -> str:

@@ -18,12 +18,21 @@ def isolated_randomness(seed: int) -> Iterator[None]:
     augmentation) draw from them.
     """
     python_state, numpy_state = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
+    gpus = _gpus_in_use()
+    with torch.random.fork_rng(devices=gpus):
         try:
             torch.default_generator.manual_seed(seed)
+            if gpus:
+                torch.cuda.manual_seed_all(seed)
             random.seed(seed)
             np.random.seed(seed % 2**32)
             yield
         finally:
             random.setstate(python_state)
             np.random.set_state(numpy_state)
+
+
+def _gpus_in_use() -> list[int]:
+    """Numbers of those whose generators exist; a process that never used one has none."""
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return [*range(torch.cuda.device_count())] if used else []

@@ -15,6 +15,7 @@ import torch
 
 from autoprune.data.dataset import Dataset, SplitName
 from autoprune.data.targets import Tree, take
+from autoprune.evaluation.placement import CPU, follow, sent
 
 Batch = tuple[torch.Tensor, Tree]
 """Images [B, C, H, W] as the network expects them, labels [B] or a task's targets."""
@@ -44,6 +45,7 @@ class TrainingBatches:
         batch_size: where the split is smaller, the whole split is a batch.
         stream: what the batches are for; streams are independent of each other.
         augment: apply the dataset's augmentation.
+        device: where the batches are handed out; they are made on the CPU, alike for every device.
     """
 
     dataset: Dataset
@@ -51,6 +53,7 @@ class TrainingBatches:
     seed: int
     stream: str
     augment: bool = True
+    device: torch.device = CPU
 
     @property
     def per_epoch(self) -> int:
@@ -74,7 +77,8 @@ class TrainingBatches:
                 step = number * self.per_epoch + position
                 generator = keyed_generator(self.seed, self.stream, "augmentation", step)
                 images = self.dataset.augmentation.apply(images, generator)
-            yield self.dataset.normalise(images), take(split.targets, index)
+            targets = follow(take(split.targets, index), self.device)
+            yield sent(self.dataset.normalise(images), self.device), targets
 
     def _endless(self) -> Iterator[Batch]:
         number = 0
@@ -90,12 +94,14 @@ class ScoringBatches:
     Args:
         limit: how many images; 0 means all. A limited set holds the classes in proportion, where
             there are some.
+        device: where the batches are handed out.
     """
 
     dataset: Dataset
     split: SplitName = "val"
     limit: int = 0
     batch_size: int = SCORING_BATCH
+    device: torch.device = CPU
 
     def __iter__(self) -> Iterator[Batch]:
         chosen = self.dataset.split(self.split)
@@ -104,5 +110,6 @@ class ScoringBatches:
             chosen = chosen.take(order[: self.limit].sort().values)
         for start in range(0, len(chosen), self.batch_size):
             stop = min(start + self.batch_size, len(chosen))
-            targets = take(chosen.targets, torch.arange(start, stop))
-            yield self.dataset.normalise(chosen.images[start:stop]), targets
+            targets = follow(take(chosen.targets, torch.arange(start, stop)), self.device)
+            images = self.dataset.normalise(chosen.images[start:stop])
+            yield sent(images, self.device), targets

@@ -41,7 +41,7 @@ def pack(
         "extra": dict(extra),
     }
     tensors = {
-        name: tensor.detach().clone(memory_format=torch.contiguous_format)
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in state.items()
     }
     # One metadata key: safetensors writes several in an order of its own, and the bytes are hashed.

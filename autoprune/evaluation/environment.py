@@ -1,27 +1,70 @@
-"""What scores are exact for: CPU training gives the same bits only in the same environment."""
+"""What scores are exact for: training gives the same bits only in the same environment."""
 
 from __future__ import annotations
 
+import os
 import platform
 
 import torch
 
 from autoprune.errors import InputError
 
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+"""Without it, cuBLAS promises no repeatable sums (NVIDIA, cuBLAS, "Results reproducibility")."""
 
-def environment_fingerprint(train_threads: int) -> str:
+
+def environment_fingerprint(train_threads: int, train_device: str = "cpu") -> str:
     """The environment in one readable line; it names no host.
 
     Training differs in its last bits between torch versions, instruction sets and numbers of
-    threads, so scores of different fingerprints are never mixed silently.
+    threads, and on a GPU between its models and CUDA's versions, so scores of different
+    fingerprints are never mixed silently.
+
+    Raises:
+        InputError: the device is not here.
     """
     capability = torch.backends.cpu.get_cpu_capability()
     threads = f"{train_threads} training thread{'s' if train_threads > 1 else ''}"
-    return f"torch {torch.__version__}, {platform.machine()} {capability}, {threads}"
+    line = f"torch {torch.__version__}, {platform.machine()} {capability}, {threads}"
+    device = training_device(train_device)
+    if device.type == "cpu":
+        return line
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    versions = f"CUDA {torch.version.cuda}, cuDNN {cudnn}"
+    return f"{line}, {torch.cuda.get_device_name(device)}, {versions}"
 
 
-def set_training_threads(count: int) -> None:
-    """Train with ``count`` threads from here on, in this process."""
-    if count < 1:
-        raise InputError(f"train_threads must be at least 1, got {count}")
-    torch.set_num_threads(count)
+def training_device(name: str) -> torch.device:
+    """The device that a spec names; raises InputError where it is not here."""
+    device = torch.device(name)
+    if device.type == "cpu":
+        return device
+    if not torch.cuda.is_available():
+        raise InputError(
+            f"train_device {name!r} is not here: torch {torch.__version__} "
+            + ("finds no GPU" if torch.version.cuda else "is a build without CUDA")
+            + ". Install a CUDA build where there is a GPU, or leave train_device out to train on "
+            "the CPU"
+        )
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"train_device {name!r} is not here: torch finds {torch.cuda.device_count()} "
+            "GPU(s), counted from cuda:0"
+        )
+    return torch.device("cuda", device.index or 0)
+
+
+def prepare_training(threads: int, train_device: str = "cpu") -> None:
+    """Train with ``threads`` threads from here on in this process, on a GPU deterministically.
+
+    Operators of which CUDA has no deterministic version warn once each and are used nevertheless.
+    """
+    if threads < 1:
+        raise InputError(f"train_threads must be at least 1, got {threads}")
+    torch.set_num_threads(threads)
+    device = training_device(train_device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        os.environ.setdefault(_WORKSPACE, ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False

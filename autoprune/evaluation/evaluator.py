@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Iterable
 
+import torch
 from torch import nn
 
 from autoprune.data.dataset import Dataset
 from autoprune.data.seeding import isolated_randomness
 from autoprune.errors import AutopruneError
-from autoprune.evaluation.batches import TrainingBatches, derive_seed
+from autoprune.evaluation.batches import Batch, TrainingBatches, derive_seed
 from autoprune.evaluation.checkpoint import pack, unpack
 from autoprune.evaluation.contract import (
     EvaluationRequest,
@@ -20,12 +22,13 @@ from autoprune.evaluation.contract import (
     Metric,
     Probe,
 )
-from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.finetune import short_finetune
+from autoprune.evaluation.held_batches import HeldBatches
 from autoprune.evaluation.losses import DivergedError
 from autoprune.evaluation.metrics import find_metric
 from autoprune.evaluation.moments import measure_moments
 from autoprune.evaluation.objective import objective_of
+from autoprune.evaluation.placement import CPU, arranged
 from autoprune.evaluation.probing import Prober
 from autoprune.evaluation.ranking import Rankings
 from autoprune.evaluation.recalibration import recalibrate
@@ -49,6 +52,7 @@ class NetworkEvaluator:
         criterion: what ranks the units inside a group.
         metric: what the score is.
         seed: of the job; keys batch order, augmentation and dropout.
+        device: where networks are trained and scored; they are pruned on the CPU.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class NetworkEvaluator:
         criterion: str,
         metric: Metric,
         seed: int,
+        device: torch.device = CPU,
     ) -> None:
         find_metric(metric, dataset.task)
         self._base = copy.deepcopy(model).eval()
@@ -68,11 +73,16 @@ class NetworkEvaluator:
         self._dataset = dataset
         self._metric = metric
         self._seed = seed
+        self._device = device
         self._objective = objective_of(dataset)
-        self._teacher = Teacher(channels_last(copy.deepcopy(self._base)), self._objective)
+        teacher = arranged(copy.deepcopy(self._base), device)
+        self._teacher = Teacher(teacher, self._objective)
+        self._held = HeldBatches()
         self._moments: dict[tuple[bytes | None, int, int], Moments] = {}
-        self._rankings = Rankings(self._base, space, dataset, criterion, seed)
-        self._prober = Prober(self._base, space, dataset, self._rankings.base, metric=metric)
+        self._rankings = Rankings(self._base, space, dataset, criterion, seed, device)
+        self._prober = Prober(
+            self._base, space, dataset, self._rankings.base, metric=metric, device=device
+        )
 
     def evaluate(self, request: EvaluationRequest) -> EvaluationResult:
         """Score one schedule; an exception or NaN becomes a result with an error."""
@@ -117,22 +127,20 @@ class NetworkEvaluator:
             ranking = self._rankings.base()
         # Refuses widths above the parent's: a start may only be pruned further.
         kept = ranking.choose(request.widths, within=parent)
-        if batches := fidelity.reconstruction_batches:
-            key = request.start, batches, fidelity.batch_size
+        if fidelity.reconstruction_batches:
+            key = request.start, fidelity.reconstruction_batches, fidelity.batch_size
             state = reconstruct(state, self._space, kept, self._measured(key, state, fidelity))
         model = prune(self._base, self._space, kept, state)
-        return channels_last(model), kept
+        return arranged(model, self._device), kept
 
     def _measured(
         self, key: tuple[bytes | None, int, int], state: State, fidelity: Fidelity
     ) -> Moments:
         """Second moments with these weights, which the key names; kept for the next candidate."""
         if key not in self._moments:
-            batches = TrainingBatches(
-                self._dataset, fidelity.batch_size, self._seed, "reconstruction"
-            ).first(fidelity.reconstruction_batches)
-            model = channels_last(fit(self._base, state))
+            model = arranged(fit(self._base, state), self._device)
             of_the_base = {key: m for key, m in self._moments.items() if key[0] is None}
+            batches = self._first("reconstruction", fidelity, fidelity.reconstruction_batches)
             measured = measure_moments(model, self._space, batches, self._objective)
             self._moments = {**of_the_base, key: measured}  # those of one parent at most
         return self._moments[key]
@@ -146,15 +154,17 @@ class NetworkEvaluator:
         ResNet-20 loses three points on CIFAR-10, whose crops have black borders in training.
         """
         if fidelity.steps:
-            batches = TrainingBatches(self._dataset, fidelity.batch_size, self._seed, "finetune")
-            short_finetune(
-                model, batches.first(fidelity.steps), fidelity, self._teacher, self._objective
-            )
+            batches = self._first("finetune", fidelity, fidelity.steps)
+            short_finetune(model, batches, fidelity, self._teacher, self._objective)
         if fidelity.recalibration_batches:
-            batches = TrainingBatches(
-                self._dataset, fidelity.batch_size, self._seed, "recalibration"
-            )
-            recalibrate(model, batches.first(fidelity.recalibration_batches), self._objective)
+            batches = self._first("recalibration", fidelity, fidelity.recalibration_batches)
+            recalibrate(model, batches, self._objective)
+
+    def _first(self, stream: str, fidelity: Fidelity, count: int) -> Iterable[Batch]:
+        """The first batches of a stream: all candidates have the same."""
+        size = fidelity.batch_size
+        batches = TrainingBatches(self._dataset, size, self._seed, stream, device=self._device)
+        return self._held.first(batches, count)
 
 
 def _finite(scores: Scores) -> Scores:

@@ -8,8 +8,9 @@ from torch import nn
 
 from autoprune.evaluation.batches import Batch
 from autoprune.evaluation.contract import Fidelity
-from autoprune.evaluation.descent import cosine, descend, make_optimizer
+from autoprune.evaluation.descent import cosine, make_optimizer
 from autoprune.evaluation.objective import CLASSES, Objective
+from autoprune.evaluation.stepping import EagerSteps, steps_of
 from autoprune.evaluation.teacher import Teacher
 
 
@@ -36,12 +37,14 @@ def short_finetune(
         model, fidelity.learning_rate, fidelity.momentum, fidelity.weight_decay
     )
     teaches = teacher if fidelity.teacher > 0 and objective.distils else None
+    eager = EagerSteps(model, optimizer, objective, fidelity.teacher)
+    steps = steps_of(eager, objective, fidelity.steps)
     model.train()
     for step, (images, targets) in enumerate(batches):
         taught = None
         if teaches is not None:
             taught = teaches.outputs(images, targets, (fidelity.batch_size, step))
-        outputs = objective.forward(model, images, targets)
-        loss = objective.loss(outputs, targets, taught, fidelity.teacher)
-        descend(optimizer, fidelity.learning_rate * cosine(step / fidelity.steps), loss, step)
+        rate = fidelity.learning_rate * cosine(step / fidelity.steps)
+        steps.take(images, targets, taught, rate, step)
+    steps.losses()
     model.eval()

@@ -51,5 +51,10 @@ def check_finite(loss: torch.Tensor, step: int) -> float:
     """The loss as a number; raises DivergedError unless it is finite."""
     value = float(loss.detach())
     if not math.isfinite(value):
-        raise DivergedError(f"the training loss became {value} at step {step}: train more slowly")
+        raise diverged(value, step)
     return value
+
+
+def diverged(value: float, step: int) -> DivergedError:
+    """The error for a training loss that is not finite."""
+    return DivergedError(f"the training loss became {value} at step {step}: train more slowly")

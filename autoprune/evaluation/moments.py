@@ -34,7 +34,7 @@ def measure_moments(
         objective: how it is run.
 
     Returns:
-        For convolutions without groups and linear layers: name of the weight -> [C, C].
+        For convolutions without groups and linear layers: name of the weight -> [C, C], on the CPU.
     """
     sums: dict[str, torch.Tensor] = {}
     counts: dict[str, int] = {}
@@ -57,7 +57,7 @@ def measure_moments(
     finally:
         for handle in handles:
             handle.remove()
-    return {name: (total / counts[name]).float() for name, total in sums.items()}
+    return {name: (total / counts[name]).float().cpu() for name, total in sums.items()}
 
 
 def _readers(model: nn.Module, space: SearchSpace) -> dict[str, int]:

@@ -23,9 +23,9 @@ from autoprune.data.targets import take
 from autoprune.evaluation.batches import TASK_BATCH, ScoringBatches
 from autoprune.evaluation.call_order import CallOrder, read_call_order
 from autoprune.evaluation.contract import Metric, Probe
-from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.metrics import find_metric
 from autoprune.evaluation.objective import objective_of
+from autoprune.evaluation.placement import CPU, arranged
 from autoprune.evaluation.scoring import Scores, score
 from autoprune.evaluation.suffix import Recording, record, suffix_only
 from autoprune.pruning.criteria import Ranking
@@ -42,7 +42,7 @@ LARGEST_BATCH = 256
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What all probes of the same images share."""
+    """What all probes of the same images share; ``state`` is on the CPU."""
 
     network: nn.Module
     state: State
@@ -58,6 +58,7 @@ class Prober:
         model: unpruned, with the base weights; it is left alone.
         ranking: gives what the units of that network are chosen by, when it is first needed.
         memory_bytes: for recorded activations; what does not fit is computed again for each probe.
+        device: where the network is scored.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Prober:
         *,
         metric: Metric,
         memory_bytes: int = MEMORY_BYTES,
+        device: torch.device = CPU,
     ) -> None:
         self._model = model
         self._space = space
@@ -76,6 +78,7 @@ class Prober:
         self._ranking = ranking
         self._metric = metric
         self._memory_bytes = memory_bytes
+        self._device = device
         self._prepared: tuple[Probe, _Prepared] | None = None
 
     def score(self, widths: Mapping[str, int], probe: Probe) -> Scores:
@@ -118,13 +121,13 @@ class Prober:
         return self._prepared[1]
 
     def _record(self, probe: Probe) -> _Prepared:
-        network = channels_last(copy.deepcopy(self._model)).eval()
-        state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        network = arranged(copy.deepcopy(self._model), self._device).eval()
+        state = {name: tensor.cpu().clone() for name, tensor in network.state_dict().items()}
         images = len(self._dataset.val)
         images = min(probe.images, images) if probe.images else images
         objective = objective_of(self._dataset)
         size = even_batch_size(images, None if self._dataset.task is None else TASK_BATCH)
-        batches = ScoringBatches(self._dataset, "val", probe.images, size)
+        batches = ScoringBatches(self._dataset, "val", probe.images, size, self._device)
         shown, targets = next(iter(batches))
         shown = shown[:2]
         targets = take(targets, torch.arange(len(shown)))

@@ -13,8 +13,8 @@ from autoprune.data.dataset import Dataset
 from autoprune.data.seeding import isolated_randomness
 from autoprune.errors import ModelError
 from autoprune.evaluation.batches import Batch, TrainingBatches, derive_seed
-from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.objective import CLASSES, Objective, objective_of
+from autoprune.evaluation.placement import CPU, arranged, placed
 from autoprune.pruning.criteria import Ranking, State, needs_gradients
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import fit
@@ -36,16 +36,24 @@ class Rankings:
         base: unpruned, with the base weights; it is left alone.
         criterion: name of a criterion.
         seed: of the job; keys the batches whose gradients are measured.
+        device: where they are measured.
     """
 
     def __init__(
-        self, base: nn.Module, space: SearchSpace, dataset: Dataset, criterion: str, seed: int
+        self,
+        base: nn.Module,
+        space: SearchSpace,
+        dataset: Dataset,
+        criterion: str,
+        seed: int,
+        device: torch.device = CPU,
     ) -> None:
         self._network = base
         self._space = space
         self._dataset = dataset
         self._criterion = criterion
         self._seed = seed
+        self._device = device
         self._base: Ranking | None = None
         self._parent: tuple[bytes, Ranking] | None = None
 
@@ -72,16 +80,18 @@ class Rankings:
         return Ranking(self._criterion, state, self._space, gradients)
 
     def _gradients(self, state: State) -> State:
-        batches = TrainingBatches(self._dataset, BATCH_SIZE, self._seed, "gradients")
+        batches = TrainingBatches(
+            self._dataset, BATCH_SIZE, self._seed, "gradients", device=self._device
+        )
         with isolated_randomness(derive_seed(self._seed, "gradients")):
-            network = fit(self._network, state, share=True)
+            network = placed(fit(self._network, state, share=True), self._device)
             return measure_gradients(network, batches.first(BATCHES), objective_of(self._dataset))
 
 
 def measure_gradients(
     model: nn.Module, batches: Iterable[Batch], objective: Objective = CLASSES
 ) -> dict[str, torch.Tensor]:
-    """Gradients of the mean loss over ``batches``; parameter -> tensor of its shape.
+    """Gradients of the mean loss over ``batches``; parameter -> tensor of its shape, on the CPU.
 
     Batch norms keep their statistics: with those of the batch, the loss does not see the size of
     the filters before them, and gradient x weight sums to zero over each.
@@ -94,7 +104,7 @@ def measure_gradients(
     Raises:
         ModelError: the loss is NaN or infinite.
     """
-    network = channels_last(copy.deepcopy(model)).eval()
+    network = arranged(copy.deepcopy(model)).eval()
     for parameter in network.parameters():
         parameter.requires_grad_(parameter.is_floating_point())  # frozen ones are pruned as well
     count, total = 0, 0.0
@@ -109,6 +119,8 @@ def measure_gradients(
             "to rank its units by: check its weights, or use a criterion without, as 'l2'"
         )
     return {
-        name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad / count
+        name: (
+            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad / count
+        ).cpu()
         for name, parameter in network.named_parameters(remove_duplicate=False)
     }

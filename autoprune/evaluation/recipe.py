@@ -13,7 +13,11 @@ from autoprune.data.task import Task
 from autoprune.errors import EnvironmentMismatchError, ModelError
 from autoprune.evaluation.checkpoint import unpack
 from autoprune.evaluation.contract import Evaluator, Metric
-from autoprune.evaluation.environment import environment_fingerprint, set_training_threads
+from autoprune.evaluation.environment import (
+    environment_fingerprint,
+    prepare_training,
+    training_device,
+)
 from autoprune.evaluation.evaluator import NetworkEvaluator
 from autoprune.evaluation.recorded_outputs import Recorded, outputs_differ
 from autoprune.models.registry import build_model
@@ -30,6 +34,7 @@ class EvaluatorRecipe:
         weights: packed base weights.
         data: a name to load it by, or the dataset itself.
         threads: training threads of that process.
+        device: where it trains and scores.
         environment: the fingerprint scores are filed under; a process with another one is refused.
             None accepts any.
         task: of data that is named; a dataset brings its own.
@@ -52,11 +57,12 @@ class EvaluatorRecipe:
     task: Task | None = None
     part: str = ""
     outputs: Recorded | None = None
+    device: str = "cpu"
 
     def __call__(self) -> Evaluator:
         """Load everything and make the evaluator."""
-        set_training_threads(self.threads)
-        here = environment_fingerprint(self.threads)
+        prepare_training(self.threads, self.device)
+        here = environment_fingerprint(self.threads, self.device)
         if self.environment not in (None, here):
             raise EnvironmentMismatchError(
                 f"this worker's environment is {here!r}, the job's is {self.environment!r}: its "
@@ -73,7 +79,13 @@ class EvaluatorRecipe:
         model.load_state_dict(dict(state))
         self._check_code(model)
         return NetworkEvaluator(
-            model, self.space, data, criterion=self.criterion, metric=self.metric, seed=self.seed
+            model,
+            self.space,
+            data,
+            criterion=self.criterion,
+            metric=self.metric,
+            seed=self.seed,
+            device=training_device(self.device),
         )
 
     def _check_code(self, model: torch.nn.Module) -> None:

@@ -15,6 +15,7 @@ from autoprune.evaluation.batches import SCORING_BATCH, TASK_BATCH, ScoringBatch
 from autoprune.evaluation.contract import Metric
 from autoprune.evaluation.metrics import find_metric
 from autoprune.evaluation.modes import evaluating
+from autoprune.evaluation.placement import device_of
 from autoprune.evaluation.task_objective import TaskObjective
 from autoprune.evaluation.task_scores import MetricWish, judge_task
 
@@ -52,7 +53,8 @@ def validate(
     ``limit`` images are scored, the classes in proportion; 0 means all. ``batch_size`` decides the
     last bits of the loss.
     """
-    return _validate(model, ScoringBatches(dataset, split, limit, batch_size))[:2]
+    batches = ScoringBatches(dataset, split, limit, batch_size, device_of(model))
+    return _validate(model, batches)[:2]
 
 
 def calibrated_loss(logits: torch.Tensor, labels: torch.Tensor) -> float:
@@ -116,7 +118,7 @@ def score(
     function = find_metric(metric, dataset.task)
     if batch_size is None:
         batch_size = SCORING_BATCH if dataset.task is None else TASK_BATCH
-    batches = ScoringBatches(dataset, split, limit, batch_size)
+    batches = ScoringBatches(dataset, split, limit, batch_size, device_of(model))
     if dataset.task is not None:
         scores = _score_task(model, batches, metric, dataset.task, figure)
     else:

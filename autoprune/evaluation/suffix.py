@@ -54,11 +54,11 @@ def record(
     with isolated_randomness(0), evaluating(network):
         if _computes_otherwise(network, images):
             return None
-        drawn, written = torch.get_rng_state(), _versions(network.state_dict())
+        drawn, written = _drawn(images.device), _versions(network.state_dict())
         with intercepted(heavy_modules(network), recorder.call):
             network(images)
         # A call that draws random numbers or counts something cannot be left out.
-        repeatable = torch.equal(drawn, torch.get_rng_state())
+        repeatable = torch.equal(drawn, _drawn(images.device))
         repeatable = repeatable and _versions(network.state_dict()) == written
     return Recording(images, recorder.outputs()) if repeatable else None
 
@@ -180,6 +180,14 @@ class _Replay:
         if _computes_otherwise(self._network, args[0]):
             return None
         return next((kept for kept in self._recordings if _same(kept.images, args[0])), None)
+
+
+def _drawn(device: torch.device) -> torch.Tensor:
+    """State of the generators that a pass on this device may draw from."""
+    states = [torch.get_rng_state()]
+    if device.type == "cuda":
+        states.append(torch.cuda.get_rng_state(device))
+    return torch.cat(states)
 
 
 def _computes_otherwise(network: nn.Module, images: torch.Tensor) -> bool:

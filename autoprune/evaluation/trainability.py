@@ -14,6 +14,7 @@ from autoprune.data.seeding import isolated_randomness
 from autoprune.data.targets import Tree, take
 from autoprune.errors import ModelError, TaskError
 from autoprune.evaluation.objective import Objective, objective_of
+from autoprune.evaluation.placement import CPU, device_of, follow
 from autoprune.evaluation.task_objective import check_finite_loss
 from autoprune.pruning.exporting import innermost, watching
 from autoprune.pruning.space import Kept, SearchSpace
@@ -24,21 +25,29 @@ IMAGES = 2
 """The fewest that a batch norm takes over single pixels."""
 
 
-def check_trainable(model: nn.Module, space: SearchSpace, dataset: Dataset, kept: Kept) -> None:
+def check_trainable(
+    model: nn.Module,
+    space: SearchSpace,
+    dataset: Dataset,
+    kept: Kept,
+    device: torch.device = CPU,
+) -> None:
     """Raise ModelError where training mode does what evaluation mode does not show.
 
     Args:
         model: unpruned; left as it is.
         kept: units of the candidate that is tried after the unpruned network.
+        device: where they are trained.
     """
-    _step(copy.deepcopy(model), dataset, "")
-    _step(prune(model, space, kept), dataset, _lost(space, kept))
+    _step(copy.deepcopy(model).to(device), dataset, "")
+    _step(prune(model, space, kept).to(device), dataset, _lost(space, kept))
 
 
 def _step(network: nn.Module, dataset: Dataset, pruned: str) -> None:
     """Forward, loss and gradients; no weight changes."""
-    images = dataset.normalise(dataset.train.images[:IMAGES])
-    targets = take(dataset.train.targets, torch.arange(len(images)))
+    device = device_of(network)
+    images = dataset.normalise(dataset.train.images[:IMAGES]).to(device)
+    targets = follow(take(dataset.train.targets, torch.arange(len(images))), device)
     objective = objective_of(dataset)
     before = images.clone()
     with isolated_randomness(0), torch.enable_grad():

@@ -11,12 +11,13 @@ from torch import nn
 
 from autoprune.data.dataset import Dataset
 from autoprune.data.seeding import isolated_randomness
-from autoprune.data.targets import Tree
 from autoprune.errors import InputError, WeightsError
 from autoprune.evaluation.batches import TrainingBatches, derive_seed
 from autoprune.evaluation.checkpoint import pack, unpack
-from autoprune.evaluation.descent import channels_last, cosine, descend, make_optimizer
+from autoprune.evaluation.descent import cosine, make_optimizer
 from autoprune.evaluation.objective import objective_of
+from autoprune.evaluation.placement import arranged, device_of
+from autoprune.evaluation.stepping import EagerSteps, steps_of
 from autoprune.evaluation.teacher import Teacher
 
 STREAM = "training"
@@ -76,11 +77,11 @@ def train(
     momentum buffers.
 
     Args:
-        model: trained in place, channels last in memory.
+        model: trained in place, on the device that it is on, channels last in memory.
         dataset: its training split is used, nothing else.
         plan: how.
         seed: keys order, augmentation and dropout.
-        teacher: the unpruned network; used where ``plan.teacher`` is above 0.
+        teacher: the unpruned network, on the same device; used where ``plan.teacher`` is above 0.
         resume: a checkpoint that ``on_epoch`` was given, by the same plan and seed.
         on_epoch: called after every epoch.
         on_step: called after every step.
@@ -110,35 +111,34 @@ class _Run:
         seed: int,
         teacher: nn.Module | None,
     ) -> None:
-        self.model = channels_last(model)
+        self.model = arranged(model)
         self.plan = plan
-        self.batches = TrainingBatches(dataset, plan.batch_size, seed, STREAM)
-        self.steps = plan.epochs * self.batches.per_epoch
+        self.batches = TrainingBatches(
+            dataset, plan.batch_size, seed, STREAM, device=device_of(model)
+        )
+        self.count = plan.epochs * self.batches.per_epoch
         self.objective = objective_of(dataset)
         self.teacher = None
         if teacher is not None and plan.teacher > 0 and self.objective.distils:
             self.teacher = Teacher(teacher, self.objective)
         self.optimizer = make_optimizer(model, plan.learning_rate, plan.momentum, plan.weight_decay)
+        eager = EagerSteps(
+            self.model, self.optimizer, self.objective, plan.teacher, plan.label_smoothing
+        )
+        self.steps = steps_of(eager, self.objective, self.count)
         self.identity = json.dumps({"plan": asdict(plan), "seed": seed}, sort_keys=True)
 
     def epoch(self, number: int, on_step: OnStep | None) -> float:
         """Train one epoch; its mean loss."""
-        total = 0.0
         self.model.train()
         for position, (images, targets) in enumerate(self.batches.epoch(number)):
             step = number * self.batches.per_epoch + position
-            total += self._step(step, images, targets)
+            taught = None if self.teacher is None else self.teacher.outputs(images, targets)
+            rate = self.plan.learning_rate_at(step, self.count)
+            self.steps.take(images, targets, taught, rate, step)
             if on_step is not None:
-                on_step(step + 1, self.steps)
-        return total / self.batches.per_epoch
-
-    def _step(self, step: int, images: torch.Tensor, targets: Tree) -> float:
-        taught = None if self.teacher is None else self.teacher.outputs(images, targets)
-        outputs = self.objective.forward(self.model, images, targets)
-        loss = self.objective.loss(
-            outputs, targets, taught, self.plan.teacher, self.plan.label_smoothing
-        )
-        return descend(self.optimizer, self.plan.learning_rate_at(step, self.steps), loss, step)
+                on_step(step + 1, self.count)
+        return sum(self.steps.losses()) / self.batches.per_epoch
 
     def checkpoint(self, epochs: int) -> bytes:
         """Weights, momentum buffers and epochs finished."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from autoprune.data.task import Task
 from autoprune.errors import DatabaseError, InputError, UnknownNameError
+from autoprune.evaluation.environment import training_device
 from autoprune.evaluation.metrics import find_metric, metric_of
 from autoprune.export.bundle import check_free
 from autoprune.jobs.subject import task_of
@@ -40,6 +41,12 @@ def admit(spec: JobSpec, task: Task | None = None) -> None:
         LatencyTableError: an unknown runtime, or a table file that was altered.
     """
     admit_measuring(spec)
+    training_device(spec.train_device)
+    if spec.executor == "ray" and spec.train_device != "cpu" and not spec.ray_gpus:
+        raise InputError(
+            f"train_device {spec.train_device!r} on Ray: its workers see no GPU that they did not "
+            "ask for. Say how much of one each of them gets, as in --ray-gpus 1 or --ray-gpus 0.5"
+        )
     _check_artifacts(spec.db, spec.artifacts)
     if spec.out is not None:
         check_free(Path(spec.out), overwrite=False)

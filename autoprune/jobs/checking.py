@@ -9,6 +9,7 @@ import numpy as np
 from autoprune.data.targets import describe
 from autoprune.errors import ModelError
 from autoprune.evaluation.contract import EvaluationRequest, Fidelity
+from autoprune.evaluation.environment import training_device
 from autoprune.evaluation.evaluator import NetworkEvaluator
 from autoprune.evaluation.metrics import metric_of
 from autoprune.jobs.calibrating import sliced
@@ -74,6 +75,7 @@ def _one_step(spec: JobSpec, subject: Subject) -> Json:
         criterion=spec.criterion,
         metric=metric,
         seed=spec.seed,
+        device=training_device(spec.train_device),
     )
     fidelity = replace(ONE_STEP, batch_size=spec.fidelity.batch_size)
     narrowest = subject.space.named(subject.space.narrowest)

@@ -11,8 +11,8 @@ from autoprune.data.task_names import task_identity
 from autoprune.errors import AutopruneError
 from autoprune.evaluation.base import figure
 from autoprune.evaluation.checkpoint import pack
-from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.metrics import own_metric
+from autoprune.evaluation.placement import arranged, placed
 from autoprune.evaluation.rebuild import rebuild
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.export.figure_entries import ACCURACY, UndoneFinetune
@@ -29,11 +29,16 @@ Figures = dict[str, float | None]
 
 @dataclass(frozen=True)
 class WinnerFinetuner:
-    """Trains from the chosen finalist's scored weights, one checkpoint an epoch."""
+    """Trains from the chosen finalist's scored weights, one checkpoint an epoch.
+
+    Args:
+        device: where.
+    """
 
     subject: Subject
     plan: TrainingPlan
     seed: int
+    device: torch.device
 
     def run(self, context: SearchContext, chosen: FinalistRecord) -> Json:
         """Accuracies, or the task's figures, before and after, and the artifact of the weights.
@@ -41,7 +46,7 @@ class WinnerFinetuner:
         A finetune that makes the network worse is taken back: ``undone`` then says so.
         """
         start = self._scored_weights(context, chosen)
-        network, kept = rebuild(self.subject.model, start)
+        network, kept = self._rebuilt(start)
         searched = self._figures(network)
         context.progress("finetune", {"epoch": 0, "epochs": self.plan.epochs})
         final, undone = searched, None
@@ -52,7 +57,7 @@ class WinnerFinetuner:
                 final = self._figures(network)
             else:
                 context.progress("warning", {"text": undone.says})
-                network, _ = rebuild(self.subject.model, start)
+                network, _ = self._rebuilt(start)
         # Named after the job: the same bytes as a trial's weights could be deleted with those.
         packed = pack(network.state_dict(), kept, {"job": context.job.id})
         weights = context.store.put_artifact(packed, "final weights")
@@ -63,6 +68,10 @@ class WinnerFinetuner:
             **({} if undone is None else {"undone": undone.model_dump(mode="json")}),
             **self._told(context, searched, final),
         }
+
+    def _rebuilt(self, weights: bytes) -> tuple[torch.nn.Module, Kept | None]:
+        network, kept = rebuild(self.subject.model, weights)
+        return network.to(self.device), kept
 
     def _undone(self, network: torch.nn.Module, searched: Figures) -> UndoneFinetune | None:
         """Why a finetuned network is not what to export; None where it is.
@@ -165,7 +174,9 @@ class WinnerFinetuner:
 
     def _teacher(self) -> torch.nn.Module | None:
         """A copy of the unpruned network, laid out in memory as what it teaches."""
-        return channels_last(copy.deepcopy(self.subject.model)) if self.plan.teacher > 0 else None
+        if self.plan.teacher == 0:
+            return None
+        return arranged(copy.deepcopy(self.subject.model), self.device)
 
     def clean_up(self, context: SearchContext) -> None:
         """Delete the last epoch's checkpoint."""
@@ -195,7 +206,7 @@ class WinnerFinetuner:
         stored = context.store.evaluation(key)
         if stored is not None:
             return stored.score
-        value = figure(self.subject.model, self.subject.data, "test")
+        value = figure(placed(self.subject.model, self.device), self.subject.data, "test")
         accuracy = value if task is None else None
         context.store.save_evaluation(key, TrialResult(value, None, accuracy, 0.0))
         return value

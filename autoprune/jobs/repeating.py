@@ -15,7 +15,7 @@ from autoprune.trials.store import TrialStore
 _OPTIONS = {
     "model", "weights", "data", "task", "searcher", "trials", "seed", "lookahead", "runtime",
     "batch", "threads", "criterion", "divisor", "min_keep", "race_steps", "finetune_epochs",
-    "finetune_learning_rate", "train_threads", "db",
+    "finetune_learning_rate", "train_threads", "train_device", "db",
 }  # fmt: skip
 """Fields with an option of their own; the others are given with --set."""
 _HOW = {

@@ -94,10 +94,10 @@ def _check_module(name: str, module: nn.Module) -> None:
 
 
 def _check_tensor(name: str, tensor: torch.Tensor) -> None:
-    if tensor.device.type != "cpu":
+    if tensor.device.type not in ("cpu", "cuda"):
         raise ModelError(
-            f"tensor {name!r} of the model is on device {str(tensor.device)!r}, a search runs on "
-            "the CPU: move the whole model there with .cpu()"
+            f"tensor {name!r} of the model is on device {str(tensor.device)!r}, a search takes "
+            "what is on the CPU or on CUDA: move the whole model there with .cpu()"
         )
     trained = isinstance(tensor, nn.Parameter) and tensor.is_floating_point()
     if trained and tensor.dtype != torch.float32:

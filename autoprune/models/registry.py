@@ -197,7 +197,7 @@ def _from_file(path: Path) -> ModuleType:
 def call_factory(
     name: str, factory: Callable[..., object], classes: int, input_shape: Shape | None
 ) -> nn.Module:
-    """What a user's factory makes; ``name`` is for messages.
+    """What a user's factory makes, on the CPU; ``name`` is for messages.
 
     Layers that take their size from their input are made for ``input_shape``. Without classes
     ``num_classes`` is not passed.
@@ -222,4 +222,4 @@ def call_factory(
         )
     model = with_lazy_layers_made(model, input_shape)
     check_model(model)
-    return model
+    return model.cpu()

@@ -7,7 +7,8 @@
 Regret is (loss - optimum) / (loss of uniform - optimum) of the best schedule so far. The optimum is
 that of the integer program, proven. Figures are over all networks and seeds, at the last trial; p
 is that of Wilcoxon's signed-rank test against random search with the same networks and seeds.
-``legr+solver`` is LeGR that begins with the solver's first answer.
+``legr+solver`` is LeGR that begins with the solver's first answer. ``--folder`` keeps the curves:
+a run that was stopped goes on with them. Empty it when a searcher changed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import os
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import wilcoxon
@@ -50,7 +52,7 @@ def main() -> None:
             options.searchers, options.budgets, options.networks, range(options.seeds)
         )
     ]
-    found = np.array(curves(cases, options.workers))
+    found = np.array(curves(cases, options.workers, options.folder))
     by_case: Curves = {}
     for key in product(options.searchers, options.budgets):
         chosen = [(case.searcher, case.budget) == key for case in cases]
@@ -106,6 +108,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--networks", nargs="+", default=sorted(p.stem for p in FOLDER.iterdir()))
     parser.add_argument("--searchers", nargs="+", default=SEARCHERS)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--folder", type=Path, help="keeps the curves, to go on with")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--plot", help="HTML file for the curves")
     return parser.parse_args()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +28,37 @@ class Case:
     seed: int
     trials: int
 
+    @property
+    def name(self) -> str:
+        """As a file may be called."""
+        return f"{self.searcher}-{self.network}-{self.budget:.0%}-{self.seed}-{self.trials}"
 
-def curves(cases: Sequence[Case], workers: int) -> list[FloatArray]:
-    """Regret after each trial, of each case; [trials] each."""
+
+def curves(cases: Sequence[Case], workers: int, folder: Path | None = None) -> list[FloatArray]:
+    """Regret after each trial, of each case; [trials] each.
+
+    Args:
+        folder: where curves are kept, and read again by a run that goes on with them.
+    """
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    find = partial(_curve_in, folder)
     if workers == 1:
-        return [curve(case) for case in cases]
+        return [find(case) for case in cases]
     with ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(curve, cases, chunksize=1))
+        return list(pool.map(find, cases, chunksize=1))
+
+
+def _curve_in(folder: Path | None, case: Case) -> FloatArray:
+    if folder is None:
+        return curve(case)
+    path = folder / f"{case.name}.npy"
+    if not path.exists():
+        written = path.with_suffix(".part.npy")
+        np.save(written, curve(case))
+        written.replace(path)
+    found: FloatArray = np.load(path)
+    return found
 
 
 def curve(case: Case) -> FloatArray:

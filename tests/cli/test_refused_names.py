@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_program import NETWORK, TINY
 
 Refused = Callable[..., str]
@@ -26,6 +27,11 @@ UNKNOWN = {
     "metric that is no function": (("--metric", f"{TINY}:WIDTH", "--maximize"), ("function",)),
     "metric without a direction": (("--metric", f"{TINY}:network"), ("--maximize",)),
     "executor": (("--executor", "slurm"), ("executor", "'local' or 'ray'", "slurm")),
+    "device": (("--train-device", "gpu"), ("train_device", "cpu, cuda, or cuda:N", "'gpu'")),
+    "device that is not here": (
+        ("--train-device", "cuda:64"),
+        ("'cuda:64' is not here", "GPU" if torch.version.cuda else "without CUDA"),
+    ),
     "table": (("--table", "absent.json"), ("absent.json", "latency measure")),
 }
 

@@ -5,16 +5,16 @@ from torch import nn
 
 from autoprune.data.dataset import Dataset
 from autoprune.data.registry import load_data
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.environment import prepare_training
 from autoprune.pruning.space import SearchSpace
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_training_thread():
     before = torch.get_num_threads()
-    set_training_threads(1)
+    prepare_training(1)
     yield
-    set_training_threads(before)
+    prepare_training(before)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from torch.nn import functional
 from autoprune.data.dataset import Augmentation, Dataset, Split
 from autoprune.evaluation.batches import ScoringBatches
 from autoprune.evaluation.contract import Metric, Probe
-from autoprune.evaluation.descent import channels_last
+from autoprune.evaluation.placement import arranged
 from autoprune.evaluation.probing import Prober
 from autoprune.models.registry import build_model
 from autoprune.pruning.criteria import Ranking, choose_units
@@ -159,7 +159,7 @@ def masked_by_hand(name: str, widths: dict[str, int]) -> tuple[nn.Module, list[s
 
 def loss_by_hand(model: nn.Module, norms: list[str], batch_size: int) -> float:
     """Mean cross-entropy with these batch norms on the statistics of the batch."""
-    channels_last(model.eval())
+    arranged(model.eval())
     for layer in norms:
         norm = model.get_submodule(layer)
         norm.train().momentum = 0.0

@@ -18,8 +18,8 @@ from autoprune.errors import UnknownNameError
 from autoprune.evaluation.batches import TrainingBatches
 from autoprune.evaluation.checkpoint import pack, unpack
 from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Metric
-from autoprune.evaluation.descent import channels_last
 from autoprune.evaluation.evaluator import NetworkEvaluator
+from autoprune.evaluation.placement import arranged
 from autoprune.evaluation.rebuild import rebuild
 from autoprune.evaluation.recalibration import recalibrate
 from autoprune.evaluation.scoring import validate
@@ -91,10 +91,10 @@ def test_statistics_are_measured_on_augmented_images_as_in_training(network, spa
     fidelity = Fidelity(steps=0, batch_size=32, recalibration_batches=3)
     result = evaluator.evaluate(EvaluationRequest(FULL, fidelity, want_weights=True))
     state, _, _ = unpack(result.weights)
-    expected = channels_last(copy.deepcopy(network))
+    expected = arranged(copy.deepcopy(network))
     recalibrate(expected, TrainingBatches(digits, 32, 11, "recalibration", augment=True).first(3))
     assert torch.equal(state["bn2.running_mean"], expected.bn2.running_mean)
-    plain = channels_last(copy.deepcopy(network))
+    plain = arranged(copy.deepcopy(network))
     recalibrate(plain, TrainingBatches(digits, 32, 11, "recalibration", augment=False).first(3))
     assert not torch.allclose(state["bn2.running_mean"], plain.bn2.running_mean)
 

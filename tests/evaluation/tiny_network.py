@@ -9,7 +9,7 @@ from torch import nn
 from autoprune.data.dataset import Dataset
 from autoprune.data.registry import load_data
 from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Metric
-from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.environment import prepare_training
 from autoprune.evaluation.evaluator import NetworkEvaluator
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.pruning.groups import find_groups
@@ -53,7 +53,7 @@ def space_of(model: nn.Module) -> SearchSpace:
 
 def main() -> None:
     """Print the exact score and the hash of the weights of one request."""
-    set_training_threads(1)
+    prepare_training(1)
     torch.manual_seed(int(sys.argv[1]))  # must not matter
     dataset = load_data("digits")
     model = untrained()

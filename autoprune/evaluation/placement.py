@@ -1,0 +1,56 @@
+"""On which device a network is trained and scored, and everything that has to follow it there."""
+
+from __future__ import annotations
+
+import copy
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_map
+
+CPU = torch.device("cpu")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where a network's tensors are; the CPU where it has none."""
+    first = next(chain(model.parameters(), model.buffers()), None)
+    return CPU if first is None else first.device
+
+
+def arranged(model: nn.Module, device: torch.device | None = None) -> nn.Module:
+    """``model`` itself, on ``device`` or where it is, with its layout in memory.
+
+    Channels last trains a ResNet-20 about a seventh faster on a CPU, and far slower on a GPU in
+    float32.
+    """
+    device = device_of(model) if device is None else device
+    moved: nn.Module = model.to(device=device, memory_format=layout_on(device))  # type: ignore[call-overload]
+    return moved
+
+
+def layout_on(device: torch.device) -> torch.memory_format:
+    """Of images and of the weights of convolutions."""
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
+
+
+def placed(model: nn.Module, device: torch.device | str) -> nn.Module:
+    """``model`` itself where it is on ``device``, else a copy there."""
+    device = torch.device(device)
+    return model if device_of(model) == device else copy.deepcopy(model).to(device)
+
+
+def follow(tree: Any, device: torch.device) -> Any:
+    """A tree of targets with all its tensors on ``device``."""
+    if device == CPU:
+        return tree
+    return tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf, tree)
+
+
+def sent(images: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Images [N, ...] on ``device``, in the layout that they have there."""
+    if device == CPU:
+        return images
+    layout = layout_on(device) if images.ndim == 4 else torch.preserve_format
+    return images.to(device).contiguous(memory_format=layout)
