@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from searchers.amc.walk import FEATURES, Walk
 from searchers.base import Arrays, Searcher
 from searchers.contract import (
     Done,
+    FloatArray,
     MisuseError,
     Outcome,
     Problem,
@@ -20,11 +21,15 @@ from searchers.contract import (
     Suggestion,
     Wait,
 )
+from searchers.projection import widen
 from searchers.restoring import stored
 from searchers.seen import Seen
 from searchers.uniform import beginnings
 
 Reward = Literal["accuracy", "accuracy-flops"]
+
+Act = Callable[[Sequence[int], FloatArray], int]
+"""(widths taken so far, features of the next group) -> its width."""
 
 _WEIGHTS, _NOISE, _SAMPLES = range(3)
 """First keys of the generators, so that no two draw the same numbers."""
@@ -49,7 +54,8 @@ class AMC(Searcher):
 
     The first episode is the uniform schedule, widened to the budget, as a walk; the next ones act
     uniformly at random; the later ones follow the actor with noise that fades. Every action is
-    clipped so that the budget stays within reach. Torch runs in one thread here and the caller's
+    clipped so that the budget stays within reach, and where accuracy is the reward what a walk ends
+    with is widened until the budget is used up. Torch runs in one thread here and the caller's
     setting is put back, so its thread count changes no proposal.
 
     Args:
@@ -70,7 +76,7 @@ class AMC(Searcher):
     """
 
     name = "amc"
-    version = 2
+    version = 3
 
     def __init__(
         self,
@@ -98,6 +104,7 @@ class AMC(Searcher):
         if self._warmup < 1:
             raise SearcherError(f"amc: warmup must be at least 1, got {warmup}")
         self._reward_rule, self._full_cost = reward, full_cost
+        self._uses_budget_up = reward == "accuracy" and not original_rounding
         self._first = beginnings(problem, first)
         self._walk = Walk(problem, lower_bound, original_rounding)
         self._agent = Agent(self._rng(_WEIGHTS))
@@ -119,16 +126,26 @@ class AMC(Searcher):
         """Walk all groups; a later attempt at the same episode explores more."""
         rng = self._rng(_NOISE, self._asked, attempt)
         sigma = max(self._sigma(), 0.02 * attempt)
+        widths, episode = self._walked(lambda taken, state: self._width(taken, state, sigma, rng))
+        if not self._uses_budget_up or self._asked < len(self._first):
+            return widths, episode
+        # The agent learns from what is evaluated, so the episode is that which leads there.
+        wider = widen(self.problem, widths)
+        return self._walked(lambda taken, _state: wider[len(taken)])
+
+    def _walked(self, act: Act) -> tuple[tuple[int, ...], Episode]:
         taken: list[int] = []
         states, actions = [], [1.0]
         for group in self.problem.groups:
             states.append(self._walk.features(taken, actions[-1]))
-            taken.append(self._width(taken, states[-1], sigma, rng))
+            taken.append(act(taken, states[-1]))
             actions.append(taken[-1] / group.units)
         episode = Episode(np.array(states, np.float32), np.array(actions[1:], np.float32))
         return tuple(taken), episode
 
-    def _width(self, taken: list[int], state: Any, sigma: float, rng: np.random.Generator) -> int:
+    def _width(
+        self, taken: Sequence[int], state: Any, sigma: float, rng: np.random.Generator
+    ) -> int:
         """The next group's width: the agent's, or that of a schedule to begin with."""
         if self._asked < len(self._first):
             return self._first[self._asked][len(taken)]
