@@ -34,6 +34,7 @@ from autoprune.jobs.executors.port import Executor
 from autoprune.jobs.executors.processes import ProcessExecutor
 from autoprune.jobs.executors.ray_actors import RayExecutor
 from autoprune.jobs.finetuning import WinnerFinetuner
+from autoprune.jobs.guessing import guessing_score
 from autoprune.jobs.learning import FinalistLearner
 from autoprune.jobs.lease import acquire, heartbeat
 from autoprune.jobs.measuring import Bench
@@ -134,6 +135,7 @@ def make_context(
         metric=plan.metric,
         scope=plan.scope(job.environment),
         progress=progress,
+        guessing=guessing_score(plan.subject.data, plan.metric),
     )
 
 

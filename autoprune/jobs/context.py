@@ -37,6 +37,7 @@ class SearchContext:
         scope: the shared part of every evaluation key.
         race: fidelity of the finalists' scores.
         probe: of what the searcher asks for its own use.
+        guessing: what saying the same of every image scores; None where that is not known.
     """
 
     store: TrialStore
@@ -56,6 +57,7 @@ class SearchContext:
     metric: Metric
     scope: Json
     progress: Progress = silent
+    guessing: float | None = None
 
     def named(self, widths: Sequence[int]) -> dict[str, int]:
         """Group name -> width."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from autoprune.errors import AutopruneError, ReplayMismatchError
 from autoprune.jobs.context import SearchContext
 from autoprune.jobs.evaluations import Evaluations, Task
+from autoprune.jobs.guessing import GuessWatch
 from autoprune.jobs.history import TELLS_PER_CHECKPOINT, outcome_of
 from autoprune.jobs.trial_log import TrialLog
 from autoprune.trials.records import Checkpoint, NewTrial, TrialRecord, TrialResult
@@ -29,6 +30,7 @@ class TrialLoop:
         self._log = TrialLog(context.store, context.job.id, groups=len(context.groups))
         self._outstanding: dict[int, Suggestion] = {}
         self._checkpointed = 0
+        self._guesses = GuessWatch(context)
 
     def run(self) -> None:
         """Go on until the searcher is done and everything it asked is told."""
@@ -156,6 +158,8 @@ class TrialLoop:
     def _finish(self, index: int, result: TrialResult) -> None:
         self._context.store.finish_trial(self._context.lease, index, result)
         trial = self._log.finish(index, result)
+        if trial.purpose != "probe" and result.score is not None:
+            self._guesses.see(result.score)
         self._context.progress(
             "trial",
             {

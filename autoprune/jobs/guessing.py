@@ -1,0 +1,58 @@
+"""Whether a job's scores are any better than those of a network that guesses: told early."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import torch
+
+from autoprune.data.dataset import Dataset
+from autoprune.evaluation.contract import Fidelity, Metric
+from autoprune.jobs.context import SearchContext
+
+TRIALS = 4
+"""That are looked at."""
+_LEAST = 0.05
+"""Of a guess's score: trials that gain less than this hardly differ but by luck."""
+_LONGER = 4
+
+
+def guessing_score(dataset: Dataset, metric: Metric) -> float | None:
+    """What saying the same of every validation image scores, at its best; None where unknown.
+
+    For the calibrated loss it is the entropy of the labels; a plain loss can be worse by far.
+    """
+    if dataset.task is not None or metric.name != "calibrated-loss":
+        return None
+    shares = torch.bincount(dataset.val.labels).double() / len(dataset.val)
+    return -sum(float(share) * math.log(share) for share in shares if share > 0)
+
+
+class GuessWatch:
+    """Looks at the first trials that are scored here, and warns once."""
+
+    def __init__(self, context: SearchContext) -> None:
+        self._context = context
+        self._scores: list[float] = []
+
+    def see(self, score: float) -> None:
+        """The score of one more trial."""
+        guess = self._context.guessing
+        if guess is None or len(self._scores) >= TRIALS:
+            return
+        self._scores.append(score)
+        typical = statistics.median(self._scores)
+        if len(self._scores) == TRIALS and typical > (1.0 - _LEAST) * guess:
+            text = _warning(typical, guess, self._context.fidelity)
+            self._context.progress("warning", {"text": text})
+
+
+def _warning(typical: float, guess: float, fidelity: Fidelity) -> str:
+    longer = _LONGER * fidelity.steps or Fidelity.steps
+    return (
+        f"{TRIALS} trials score {typical:.3f} (median), hardly better than {guess:.3f}, the score "
+        f"of saying the same of every image: after {fidelity.steps} steps such networks have not "
+        "recovered, and their scores rank by luck. Stop and search again with more steps for each "
+        f"trial, --steps {longer}, or with a larger budget"
+    )
