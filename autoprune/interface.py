@@ -14,7 +14,7 @@ from autoprune import composition
 from autoprune.data.dataset import Dataset
 from autoprune.data.loaders import materialise
 from autoprune.data.task import Task
-from autoprune.evaluation.environment import prepare_training
+from autoprune.evaluation.environment import prepare_training, settings_kept
 from autoprune.evaluation.placement import device_of
 from autoprune.export.schedule import Schedule
 from autoprune.jobs.context import Progress, silent
@@ -102,7 +102,6 @@ def search(
         BudgetInfeasibleError: no schedule meets the budget; says the floor.
     """
     check_model(model)
-    place = device_of(model)
     spec = make_spec(
         {
             "model": IN_MEMORY,
@@ -113,19 +112,16 @@ def search(
             "workers": workers,
             "db": db,
             "batch": len(example_input),
-            "train_device": str(place) if place.type in ("cpu", "cuda") else "cpu",
+            "train_device": str(device_of(model)),
             **options,
         },
         source="the call",
     )
-    threads = torch.get_num_threads()
-    prepare_training(spec.train_threads, spec.train_device)
-    try:
+    with settings_kept():
+        prepare_training(spec.train_threads, spec.train_device)
         given = task if isinstance(task, Task) else task_of(spec)
         dataset = materialise(train, val, test, name="data in memory", classes=classes, task=given)
         return _search(spec, model, example_input, dataset, resume, progress)
-    finally:
-        torch.set_num_threads(threads)
 
 
 _HOW = ("workers", "train_device", "finetune_epochs", "finetune_learning_rate", "unmeasured", "out")

@@ -62,7 +62,7 @@ def _database(value: object) -> object:
 
 
 def _device(value: str) -> str:
-    if re.fullmatch(r"cpu|cuda(:\d+)?", value) is None:
+    if re.fullmatch(r"cpu|cuda(:(0|[1-9][0-9]?))?", value) is None:
         raise ValueError(f"expected cpu, cuda, or cuda:N with a GPU's number, got {value!r}")
     return value
 

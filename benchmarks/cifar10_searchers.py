@@ -23,6 +23,7 @@ from typing import Any
 
 from autoprune import composition
 from autoprune.export.verify import verify
+from autoprune.jobs.keys import hash_of
 from autoprune.jobs.packaging import export_job
 from autoprune.jobs.subject import Subject, load_subject
 from autoprune.jobs.summary import comparison, summarise_job
@@ -91,7 +92,9 @@ def _run_all(specs: list[JobSpec], folder: Path, at_once: int) -> list[dict[str,
 
 
 def _row(spec: JobSpec, folder: Path) -> dict[str, Any]:
-    note = folder / f"{spec.searcher}-{spec.budget[0].strip('%')}-{spec.seed}.json"
+    options = hash_of([spec.searcher_options, spec.trials, spec.finetune_epochs, spec.train_device])
+    of = f"{spec.searcher}-{spec.budget[0].strip('%')}-{spec.seed}-{spec.fidelity.steps}"
+    note = folder / f"{of}-{options[:6]}.json"
     if not note.exists():
         row = _run(spec, _subject(spec), folder, note.stem)
         note.write_text(json.dumps(row), encoding="utf-8")

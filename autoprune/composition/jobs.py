@@ -11,7 +11,7 @@ from autoprune.composition.stores import Stores, open_stores
 from autoprune.composition.unpruned import check_subject, describe_base
 from autoprune.errors import EnvironmentMismatchError, InputError
 from autoprune.evaluation.checkpoint import pack, unpack
-from autoprune.evaluation.environment import environment_fingerprint
+from autoprune.evaluation.environment import environment_fingerprint, prepare_training
 from autoprune.jobs.admission import admit, stored_tables
 from autoprune.jobs.context import Progress
 from autoprune.jobs.devices import check_device, keep_all, obtain_all, primary_of
@@ -48,6 +48,7 @@ def submit(
         may_measure: otherwise a job that needs a table that is not stored is refused.
     """
     admit(spec, subject.task if subject else None)
+    prepare_training(spec.train_threads, spec.train_device)
     origin = _origin(spec, stores) if spec.from_job else None
     subject = subject or load_subject(spec, progress, state=origin.weights() if origin else None)
     scored = check_subject(spec, subject, progress)
@@ -158,8 +159,10 @@ def _in_memory(job: JobRecord) -> InputError:
 
 
 def _check_environment(job: JobRecord, spec: JobSpec, accept: bool) -> None:
+    if accept:
+        return
     here = environment_fingerprint(spec.train_threads, spec.train_device)
-    if here != job.environment and not accept:
+    if here != job.environment:
         raise EnvironmentMismatchError(
             f"job {job.id} was started under {job.environment!r}, this is {here!r}: scores would "
             "not be the same to the bit. Resume where it was started, or pass "

@@ -27,6 +27,7 @@ from autoprune.evaluation.environment import (
 from autoprune.evaluation.ranking import Rankings
 from autoprune.evaluation.recipe import EvaluatorRecipe
 from autoprune.evaluation.training import TrainingPlan
+from autoprune.jobs.admission import check_ray
 from autoprune.jobs.context import Progress, SearchContext
 from autoprune.jobs.devices import check_device
 from autoprune.jobs.executors.inline import InlineExecutor
@@ -146,6 +147,7 @@ def make_executor(plan: Plan, environment: str | None) -> Executor:
         environment: what every worker's fingerprint must be; None accepts any.
     """
     spec, subject = plan.spec, plan.subject
+    check_ray(spec)
     recipe = EvaluatorRecipe(
         model=subject.model if spec.model == IN_MEMORY else spec.model,
         classes=len(subject.data.classes),
@@ -202,14 +204,8 @@ def bench_for(plan: Plan) -> Bench:
     """What measures this job's finalists."""
     subject, context = plan.subject, plan.priced.table.context
     spec = plan.spec
-    rankings = Rankings(
-        subject.model,
-        subject.space,
-        subject.data,
-        spec.criterion,
-        spec.seed,
-        training_device(spec.train_device),
-    )
+    # On the CPU, as the machine that exports may have no GPU: latency is a matter of widths alone.
+    rankings = Rankings(subject.model, subject.space, subject.data, spec.criterion, spec.seed)
 
     def build(widths: tuple[int, ...]) -> torch.nn.Module:
         kept = rankings.base().choose(subject.space.named(widths))

@@ -13,7 +13,7 @@ from autoprune.composition.jobs import reopen
 from autoprune.composition.running import run_leased
 from autoprune.composition.stores import open_job, without_artifacts
 from autoprune.errors import InputError
-from autoprune.evaluation.environment import environment_fingerprint
+from autoprune.evaluation.environment import environment_fingerprint, training_device
 from autoprune.export.bundle import check_free
 from autoprune.jobs.context import Progress
 from autoprune.jobs.devices import named_hashes
@@ -128,6 +128,8 @@ def make_worker(
             return f"of a newer version: this one cannot read {', '.join(fields)} of its spec"
         if (searcher := job.how["spec"]["searcher"]) not in searcher_names():
             return f"that has the searcher {searcher!r}, which is not installed here"
+        if not trains_here(job):
+            return f"that has its GPU ({job.environment})"
         if not options.accept_environment and not is_exact_here(job):
             return f"of its environment ({job.environment})"
         needs_no_device = job.how["spec"].get("unmeasured") or "chosen" in job.results
@@ -142,11 +144,22 @@ def make_worker(
 def is_exact_here(job: JobRecord) -> bool:
     """Whether scores come out here as where the job was submitted, to the bit."""
     spec = job.how["spec"]
-    try:
-        here = environment_fingerprint(spec["train_threads"], spec.get("train_device", "cpu"))
-    except InputError:  # its GPU is not here
-        return False
+    here = environment_fingerprint(spec["train_threads"], _train_device(job))
     return job.environment == here
+
+
+def trains_here(job: JobRecord) -> bool:
+    """Whether the device that its spec names for training is here."""
+    try:
+        training_device(_train_device(job))
+    except InputError:
+        return False
+    return True
+
+
+def _train_device(job: JobRecord) -> str:
+    """Jobs of versions that had no such field trained on the CPU."""
+    return str(job.how["spec"].get("train_device", "cpu"))
 
 
 def _measured_table(job: JobRecord) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from autoprune.data.targets import size_in_bytes
 from autoprune.evaluation.batches import Batch, TrainingBatches
 from autoprune.evaluation.placement import CPU
 
+FLOAT_BYTES = 4
 MOST_BYTES = 512 * 2**20
-"""Of a stream; what is larger is made again for each candidate."""
+"""Of a stream's images; what is larger is made again for each candidate."""
 
 
 class HeldBatches:
@@ -23,13 +23,12 @@ class HeldBatches:
 
     def first(self, batches: TrainingBatches, count: int) -> Iterable[Batch]:
         """The first ``count``, which nobody may change."""
-        if batches.device == CPU or count == 0:
+        dataset, size = batches.dataset, batches.batch_size
+        total = FLOAT_BYTES * dataset.train.images[0].numel() * size * count
+        # A task's functions may change their targets, which are theirs.
+        if batches.device == CPU or dataset.task is not None or total > MOST_BYTES:
             return batches.first(count)
-        key = batches.stream, batches.batch_size
-        held = self._held.get(key, [])
-        if len(held) < count:
-            one = next(iter(batches.first(1)))
-            if size_in_bytes(one) * count > MOST_BYTES:
-                return batches.first(count)
-            held = self._held[key] = list(batches.first(count))
-        return held[:count]
+        key = batches.stream, size
+        if len(self._held.get(key, [])) < count:
+            self._held[key] = list(batches.first(count))
+        return self._held.get(key, [])[:count]

@@ -8,10 +8,12 @@ once: the same kernels on the same memory, so the weights come out the same ever
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -114,12 +116,14 @@ class ReplayedSteps:
         """Take one step."""
         given = [images, targets] if taught is None else [images, targets, taught]
         if self._recording is None and self._recordable:
-            self._recording = _record(self._eager, given)
+            with torch.cuda.device(images.device):
+                self._recording = _record(self._eager, given)
             self._recordable = self._recording is not None
         if self._recording is None or not self._recording.takes(given):
             self._eager.take(images, targets, taught, learning_rate, step)
             return
-        self._taken.append((step, self._recording.replay(given, learning_rate)))
+        with torch.cuda.device(images.device):
+            self._taken.append((step, self._recording.replay(given, learning_rate)))
 
     def losses(self) -> list[float]:
         """Of the steps since this was last asked; raises DivergedError where one is not finite."""
@@ -173,14 +177,22 @@ def steps_of(eager: EagerSteps, objective: Objective, count: int) -> Steps:
 
 
 def _record(eager: EagerSteps, given: list[torch.Tensor]) -> _Recording | None:
-    """Record a step without changing anything; None where the network cannot be recorded."""
-    kept = _Kept(eager.model, eager.optimizer)
+    """Record a step without changing anything; None where the network cannot be recorded.
+
+    A step that ends in another tensor as its buffer, or draws random numbers on the CPU, would do
+    the same again and again when it is replayed.
+    """
+    kept = Kept(eager.model, eager.optimizer)
     inputs = [each.clone() for each in given]
     rate = torch.zeros((), device=inputs[0].device)
     graph = torch.cuda.CUDAGraph()
     try:
         _warm_up(eager, inputs, rate)
+        if not kept.repeatable():
+            return None
         loss = _captured(eager, inputs, graph)
+    except torch.OutOfMemoryError:
+        raise  # computed step by step it might fit, and come to other last bits
     except RuntimeError:
         return None
     finally:
@@ -234,23 +246,46 @@ def _step(eager: EagerSteps, inputs: list[torch.Tensor]) -> torch.Tensor:
     return loss.detach()
 
 
-class _Kept:
-    """What a warm-up and a recording change."""
+class Kept:
+    """What a warm-up and a recording change of a network, its optimiser, and random generators."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.SGD) -> None:
         self._optimizer = optimizer
-        self._state = [(held, held.clone()) for held in model.state_dict().values()]
+        held = (*model.parameters(), *model.buffers())
+        self._tensors = [(tensor, tensor.detach().clone()) for tensor in held]
+        self._buffers = [(m, dict(m._buffers)) for m in model.modules()]
         self._momenta = {
             parameter: state["momentum_buffer"].clone()
             for parameter, state in optimizer.state.items()
             if state.get("momentum_buffer") is not None
         }
-        self._drawn = torch.cuda.get_rng_state()
+        self._drawn_here = _drawn_on_cpu()
+        device = device_of(model)
+        self._drawn_there = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+    def repeatable(self) -> bool:
+        """Whether what was done since works on the same buffers, without draws on the CPU."""
+        same = all(
+            module._buffers.keys() == buffers.keys()
+            and all(module._buffers[name] is buffer for name, buffer in buffers.items())
+            for module, buffers in self._buffers
+        )
+        return same and _drawn_on_cpu() == self._drawn_here
 
     def restore(self) -> None:
         """Put it all back, in the memory that it is in."""
-        for held, was in self._state:
-            held.copy_(was)
+        for module, buffers in self._buffers:
+            module._buffers.clear()
+            module._buffers.update(buffers)
+        with torch.no_grad():
+            for tensor, was in self._tensors:
+                tensor.copy_(was)
+        self._restore_momenta()
+        _draw_on_cpu_from(self._drawn_here)
+        if self._drawn_there is not None:
+            torch.cuda.set_rng_state(self._drawn_there)
+
+    def _restore_momenta(self) -> None:
         for parameter, state in self._optimizer.state.items():
             momentum = state.get("momentum_buffer")
             if momentum is None:
@@ -259,4 +294,20 @@ class _Kept:
                 momentum.copy_(self._momenta[parameter])
             else:
                 momentum.zero_()  # the first step then makes it the gradient, as without one
-        torch.cuda.set_rng_state(self._drawn)
+
+
+def _drawn_on_cpu() -> tuple[Any, ...]:
+    """States of the global generators of torch, numpy and random."""
+    name, keys, *rest = np.random.get_state()
+    return (
+        torch.get_rng_state().numpy().tobytes(),
+        (name, np.asarray(keys).tobytes(), *rest),
+        random.getstate(),
+    )
+
+
+def _draw_on_cpu_from(states: tuple[Any, ...]) -> None:
+    of_torch, (name, keys, *rest), of_python = states
+    torch.set_rng_state(torch.frombuffer(bytearray(of_torch), dtype=torch.uint8))
+    np.random.set_state((name, np.frombuffer(keys, dtype=np.uint32), *rest))
+    random.setstate(of_python)

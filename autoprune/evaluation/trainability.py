@@ -89,7 +89,7 @@ def _outputs(
         except Exception as error:
             raise ModelError(
                 f"the model cannot be trained: in training mode layer {innermost(entered)!r}"
-                f"{pruned} raised {raised(error)}. {_advice(pruned)}"
+                f"{pruned} raised {raised(error)}. {_advice(pruned, images.device)}"
             ) from error
 
 
@@ -98,7 +98,12 @@ def _lost(space: SearchSpace, kept: Mapping[str, torch.Tensor]) -> str:
     return f", with {left} of {sum(group.units for group in space.groups)} units left,"
 
 
-def _advice(pruned: str) -> str:
+def _advice(pruned: str, device: torch.device) -> str:
+    if device != CPU:
+        return (
+            "On a GPU every tensor that its forward uses must be a parameter or a buffer "
+            "(register_buffer), or be made on the device of its input; does it train on the CPU?"
+        )
     if not pruned:
         return "Let its forward compute the same in training mode, dropout and batch norm aside"
     return (

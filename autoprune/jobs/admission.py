@@ -42,11 +42,7 @@ def admit(spec: JobSpec, task: Task | None = None) -> None:
     """
     admit_measuring(spec)
     training_device(spec.train_device)
-    if spec.executor == "ray" and spec.train_device != "cpu" and not spec.ray_gpus:
-        raise InputError(
-            f"train_device {spec.train_device!r} on Ray: its workers see no GPU that they did not "
-            "ask for. Say how much of one each of them gets, as in --ray-gpus 1 or --ray-gpus 0.5"
-        )
+    check_ray(spec)
     _check_artifacts(spec.db, spec.artifacts)
     if spec.out is not None:
         check_free(Path(spec.out), overwrite=False)
@@ -59,6 +55,22 @@ def admit(spec: JobSpec, task: Task | None = None) -> None:
     function = find_metric(metric_of(spec.metric, task), task)
     if function is not None and not callable(function):
         raise InputError(f"metric {spec.metric.name!r} is not a function of a network and batches")
+
+
+def check_ray(spec: JobSpec) -> None:
+    """Raise InputError where Ray's workers would not see the GPU they are to train on."""
+    if spec.executor != "ray" or spec.train_device == "cpu":
+        return
+    if not spec.ray_gpus:
+        raise InputError(
+            f"train_device {spec.train_device!r} on Ray: its workers see no GPU that they did not "
+            "ask for. Say how much of one each of them gets, as in --ray-gpus 1 or --ray-gpus 0.5"
+        )
+    if spec.train_device != "cuda":
+        raise InputError(
+            f"train_device {spec.train_device!r} on Ray: it is Ray that gives each worker a GPU, "
+            "say cuda without a number"
+        )
 
 
 def admit_measuring(spec: JobSpec) -> None:

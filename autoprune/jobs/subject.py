@@ -15,7 +15,7 @@ from autoprune.data.registry import load_data
 from autoprune.data.task import Task
 from autoprune.data.task_names import load_task
 from autoprune.errors import DataError, ModelError, StorageError
-from autoprune.evaluation.environment import prepare_training
+from autoprune.evaluation.environment import set_training_threads
 from autoprune.evaluation.part_inputs import part_shape
 from autoprune.evaluation.recorded_outputs import Recorded, outputs_differ, record_outputs
 from autoprune.evaluation.training import TrainingPlan, train
@@ -91,7 +91,7 @@ def load_subject(
     Args:
         state: base weights of a stored job, in place of the spec's.
     """
-    prepare_training(spec.train_threads, spec.train_device)
+    set_training_threads(spec.train_threads)
     build = find_model(spec.model)
     if state is None and spec.weights is not None:
         check_weights_file(Path(spec.weights))

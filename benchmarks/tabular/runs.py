@@ -31,7 +31,7 @@ class Case:
     @property
     def name(self) -> str:
         """As a file may be called."""
-        return f"{self.searcher}-{self.network}-{self.budget:.0%}-{self.seed}-{self.trials}"
+        return f"{self.searcher}-{self.network}-{100 * self.budget:g}%-{self.seed}-{self.trials}"
 
 
 def curves(cases: Sequence[Case], workers: int, folder: Path | None = None) -> list[FloatArray]:

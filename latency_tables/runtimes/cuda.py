@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -99,8 +100,22 @@ class Placed:
 
     def __call__(self) -> None:
         """Launch it; on a GPU this returns before the work is done."""
-        with torch.inference_mode():
+        with torch.inference_mode(), default_algorithms():
             self.module(*self.inputs)
+
+
+@contextmanager
+def default_algorithms() -> Iterator[None]:
+    """Inside, torch chooses algorithms as by default, whatever this process trains with."""
+    mode = torch.get_deterministic_debug_mode()
+    if not mode:
+        yield
+        return
+    torch.set_deterministic_debug_mode(0)
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
 
 
 def placed_copy(

@@ -94,6 +94,11 @@ def test_a_job_that_cannot_be_loaded_here_fails_and_the_next_one_runs(
     assert state_of(tmp_path, good) == "finished"
 
 
+def change_device(folder: Path, name: str) -> None:
+    with sqlite3.connect(folder / "jobs.db") as connection:
+        connection.execute("UPDATE jobs SET how = json_set(how, '$.spec.train_device', ?)", (name,))
+
+
 def test_a_worker_of_another_environment_leaves_the_job_to_others(
     tmp_path: Path, tiny: Tiny
 ) -> None:
@@ -103,6 +108,11 @@ def test_a_worker_of_another_environment_leaves_the_job_to_others(
     said = drain(tmp_path)
     assert f"job {job} is left to a worker of its environment (another machine)" in said.err
     assert state_of(tmp_path, job) == "queued"
+    change_device(tmp_path, "cuda:64")
+    said = drain(tmp_path, "--accept-environment")
+    assert f"job {job} is left to a worker that has its GPU (another machine)" in said.err
+    assert state_of(tmp_path, job) == "queued"
+    change_device(tmp_path, "cpu")
     drain(tmp_path, "--accept-environment")
     shown = show(tmp_path, job)
     assert (shown["state"], shown["timing_dependent"]) == ("finished", True)

@@ -126,6 +126,30 @@ def test_another_environment_is_refused_and_accepted_when_told_to(
     assert accepted.json["state"] == "finished"
 
 
+ON_A_GPU = (
+    "UPDATE jobs SET environment = 'torch 1.0, a GPU', "
+    "how = json_set(how, '$.spec.train_device', 'cuda:64') WHERE id = ?"
+)
+
+
+def test_a_job_of_a_gpu_is_exported_where_there_is_none(copied: FinishedJob) -> None:
+    change(copied.db, ON_A_GPU, copied.job)
+    said = copied.run("export", copied.job, "--out", copied.folder / "again", "--json")
+    assert said.code == 0, said.err
+
+
+def test_a_job_of_a_gpu_goes_on_elsewhere_only_when_told_to(
+    copied: FinishedJob, refused: Refused
+) -> None:
+    elsewhere(copied)
+    change(copied.db, ON_A_GPU, copied.job)
+    words = ("resume", copied.job, "--db", copied.db, "--out", "again", "--accept-environment")
+    refused(2, ("'cuda:64' is not here", "--train-device cpu"), *words)
+    accepted = run_program(*words, "--train-device", "cpu", "--json", folder=copied.folder)
+    assert accepted.code == 0, accepted.err
+    assert (accepted.json["state"], accepted.json["timing_dependent"]) == ("finished", True)
+
+
 def test_a_table_that_is_gone_from_the_database_is_named(
     copied: FinishedJob, refused: Refused
 ) -> None:

@@ -38,7 +38,7 @@ def test_no_threads_are_refused():
 
 @pytest.mark.parametrize(
     ("count", "name", "says"),
-    [(0, "cuda", "leave train_device out"), (2, "cuda:2", "2 GPU(s), counted from cuda:0")],
+    [(0, "cuda", "--train-device cpu"), (2, "cuda:2", "2 GPU(s), counted from cuda:0")],
 )
 def test_a_gpu_that_is_not_here_is_refused(monkeypatch, count, name, says):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import random
 
 import pytest
 import torch
@@ -13,25 +14,31 @@ from autoprune.data.seeding import isolated_randomness
 from autoprune.evaluation.batches import TrainingBatches
 from autoprune.evaluation.contract import EvaluationRequest, Metric, Probe
 from autoprune.evaluation.descent import make_optimizer
-from autoprune.evaluation.environment import environment_fingerprint, prepare_training
+from autoprune.evaluation.environment import (
+    environment_fingerprint,
+    prepare_training,
+    settings_kept,
+)
 from autoprune.evaluation.evaluator import NetworkEvaluator
 from autoprune.evaluation.losses import DivergedError
 from autoprune.evaluation.objective import CLASSES
 from autoprune.evaluation.placement import device_of
 from autoprune.evaluation.ranking import Rankings
-from autoprune.evaluation.stepping import EagerSteps, ReplayedSteps, steps_of
+from autoprune.evaluation.stepping import FEWEST, EagerSteps, ReplayedSteps, steps_of
 from autoprune.evaluation.training import TrainingPlan, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 HALF = {"conv1": 4, "conv2": 8}
 GPU = torch.device("cuda", 0)
+LONG = dataclasses.replace(FIDELITY, steps=FEWEST + 2, teacher=0.5)
+"""Enough steps for one to be recorded."""
 
 
 @pytest.fixture(autouse=True)
 def _deterministic():
-    prepare_training(1, "cuda")
-    yield
-    torch.use_deterministic_algorithms(False)
+    with settings_kept():
+        prepare_training(1, "cuda")
+        yield
 
 
 def make(network, space, digits, device, criterion="l2") -> NetworkEvaluator:
@@ -46,7 +53,7 @@ def evaluated(evaluator, request):
 
 @pytest.mark.parametrize("criterion", ["l2", "taylor"])
 def test_a_score_is_the_same_every_time_and_close_to_the_cpus(network, space, digits, criterion):
-    request = EvaluationRequest(HALF, FIDELITY, want_weights=True)
+    request = EvaluationRequest(HALF, LONG, want_weights=True)
     here, again = (
         evaluated(make(network, space, digits, GPU, criterion), request) for _ in range(2)
     )
@@ -74,9 +81,9 @@ def test_dropout_on_the_gpu_depends_on_the_seed_alone(network):
 
 def test_a_child_goes_on_from_its_parents_weights(network, space, digits):
     evaluator = make(network, space, digits, GPU)
-    full = EvaluationRequest({"conv1": 8, "conv2": 16}, FIDELITY, want_weights=True)
+    full = EvaluationRequest({"conv1": 8, "conv2": 16}, LONG, want_weights=True)
     parent = evaluator.evaluate(full).weights
-    child = EvaluationRequest(HALF, FIDELITY, parent)
+    child = EvaluationRequest(HALF, LONG, parent)
     assert evaluated(evaluator, child) == evaluated(make(network, space, digits, GPU), child)
 
 
@@ -165,14 +172,18 @@ def looks_at_a_number(x: torch.Tensor) -> torch.Tensor:
     return x if float(x.mean()) < 1e9 else x + 1.0
 
 
+def draws_on_the_cpu(x: torch.Tensor) -> torch.Tensor:
+    return x if random.random() < 2.0 else x + 1.0
+
+
 def waits_for_the_gpu(x: torch.Tensor) -> torch.Tensor:
     torch.cuda.current_stream().synchronize()
     return x
 
 
-@pytest.mark.parametrize("act", [looks_at_a_number, waits_for_the_gpu])
-def test_a_network_that_waits_for_the_gpu_is_not_recorded(network, digits, act):
-    class Waiting(nn.Module):
+@pytest.mark.parametrize("act", [looks_at_a_number, waits_for_the_gpu, draws_on_the_cpu])
+def test_a_network_that_is_not_the_same_every_time_is_not_recorded(network, digits, act):
+    class Acting(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.inner = copy.deepcopy(network)
@@ -181,7 +192,7 @@ def test_a_network_that_waits_for_the_gpu_is_not_recorded(network, digits, act):
             return self.inner(act(x))
 
     batches = TrainingBatches(digits, 64, 3, "finetune", device=GPU)
-    model = Waiting().to(GPU).train()
+    model = Acting().to(GPU).train()
     before = copy.deepcopy(model)
     steps = ReplayedSteps(EagerSteps(model, make_optimizer(model, 0.1, 0.9, 5e-4), CLASSES))
     for step, (images, targets) in enumerate(batches.first(3)):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from autoprune.data.task import Task
 from autoprune.evaluation import held_batches
 from autoprune.evaluation.batches import ScoringBatches, TrainingBatches
 from autoprune.evaluation.held_batches import HeldBatches
@@ -75,6 +76,16 @@ def test_large_batches_and_those_of_a_cpu_are_not_held(digits, monkeypatch):
     assert torch.equal(once[0], again[0])
     assert once[0] is not again[0]
     monkeypatch.setattr(held_batches, "MOST_BYTES", 1000)
-    small = HeldBatches()
-    (once,), (again,) = (list(small.first(stream(digits), 1)) for _ in range(2))
-    assert once[0] is not again[0]
+    assert not kept_for_the_next(digits)
+
+
+def kept_for_the_next(data) -> bool:
+    held = HeldBatches()
+    (once,), (again,) = (list(held.first(stream(data), 1)) for _ in range(2))
+    return once[0] is again[0]
+
+
+def test_batches_of_a_task_are_its_own_to_change(digits):
+    assert kept_for_the_next(digits)
+    task = Task(loss=lambda outputs, targets: outputs.sum())
+    assert not kept_for_the_next(digits.for_task(task))
