@@ -57,7 +57,9 @@ def export(
     check_finished(record)
     files: dict[str, str] = {}
     with shown_progress(record.what["trials"]) as progress:
-        plan = composition.reopen(stores, record.id, progress, {}, accept_environment=True)
+        # Answers may ask for another finetune, which any device can do.
+        overrides = {} if composition.trains_here(record) else {"train_device": "cpu"}
+        plan = composition.reopen(stores, record.id, progress, overrides, accept_environment=True)
         if answers is not None:
             composition.take_answers(stores, record.id, plan, answers, progress)
         if kit is not None:

@@ -14,7 +14,7 @@ from autoprune.composition.latency import (
 from autoprune.composition.origin import Origin, inherited
 from autoprune.composition.running import bench_for, run
 from autoprune.composition.stores import Stores, open_job, open_stores, records_of
-from autoprune.composition.working import WorkerOptions, make_worker
+from autoprune.composition.working import WorkerOptions, make_worker, trains_here
 
 __all__ = [
     "Origin",
@@ -38,4 +38,5 @@ __all__ = [
     "run",
     "submit",
     "take_answers",
+    "trains_here",
 ]

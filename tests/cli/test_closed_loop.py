@@ -117,11 +117,15 @@ def test_verify_judges_by_the_answers(
     assert measured["same_device"]
 
 
+@pytest.mark.parametrize("train_device", ["cpu", "cuda:64"], ids=["cpu", "a GPU elsewhere"])
 def test_export_takes_the_finalist_that_fits_where_the_kit_measured(
-    finished: FinishedJob, kit: Path, tmp_path: Path
+    finished: FinishedJob, kit: Path, tmp_path: Path, train_device: str
 ) -> None:
     """Answers of a device on which only the last finalist fits."""
     db = copied(finished.db, tmp_path / "jobs.db")
+    with sqlite3.connect(db) as connection:
+        how = "json_set(how, '$.spec.train_device', ?)"
+        connection.execute(f"UPDATE jobs SET how = {how}", (train_device,))
     shutil.copytree(finished.folder / "jobs.artifacts", tmp_path / "jobs.artifacts")
     answers = json.loads((kit / "answers.json").read_text())
     last = len(answers["manifest"]["networks"]) - 1
