@@ -54,8 +54,9 @@ def test_a_gpu_has_a_fingerprint_of_its_own(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU of {device}")
     monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91900)
     said = environment_fingerprint(1, "cuda:1")
     assert said.startswith(environment_fingerprint(1))
     assert "GPU of cuda:1" in said
-    assert "CUDA 13.0" in said
+    assert "CUDA 13.0, cuDNN 91900" in said
     assert training_device("cuda") == torch.device("cuda", 0)
