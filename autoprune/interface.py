@@ -14,7 +14,7 @@ from autoprune import composition
 from autoprune.data.dataset import Dataset
 from autoprune.data.loaders import materialise
 from autoprune.data.task import Task
-from autoprune.evaluation.environment import prepare_training, settings_kept
+from autoprune.evaluation.environment import set_training_threads, settings_kept
 from autoprune.evaluation.placement import device_of
 from autoprune.export.schedule import Schedule
 from autoprune.jobs.context import Progress, silent
@@ -118,7 +118,7 @@ def search(
         source="the call",
     )
     with settings_kept():
-        prepare_training(spec.train_threads, spec.train_device)
+        set_training_threads(spec.train_threads)
         given = task if isinstance(task, Task) else task_of(spec)
         dataset = materialise(train, val, test, name="data in memory", classes=classes, task=given)
         return _search(spec, model, example_input, dataset, resume, progress)

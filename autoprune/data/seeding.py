@@ -17,22 +17,42 @@ def isolated_randomness(seed: int) -> Iterator[None]:
     On leaving they are as they were before. A user's model (dropout) and loaders (shuffling,
     augmentation) draw from them.
     """
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    gpus = _gpus_in_use()
-    with torch.random.fork_rng(devices=gpus):
-        try:
-            torch.default_generator.manual_seed(seed)
-            if gpus:
-                torch.cuda.manual_seed_all(seed)
-            random.seed(seed)
-            np.random.seed(seed % 2**32)
-            yield
-        finally:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
+    before = GeneratorStates()
+    try:
+        torch.default_generator.manual_seed(seed)
+        if before.gpus:
+            torch.cuda.manual_seed_all(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        yield
+    finally:
+        before.put_back()
 
 
-def _gpus_in_use() -> list[int]:
-    """Numbers of those whose generators exist; a process that never used one has none."""
-    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    return [*range(torch.cuda.device_count())] if used else []
+class GeneratorStates:
+    """Where the global generators stand; a GPU's are there once the process has used one."""
+
+    def __init__(self) -> None:
+        used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+        numbers = range(torch.cuda.device_count()) if used else ()
+        self.gpus = {number: torch.cuda.get_rng_state(number) for number in numbers}
+        self._torch = torch.get_rng_state()
+        self._python, self._numpy = random.getstate(), np.random.get_state()
+
+    def put_back(self) -> None:
+        """Let them stand there again."""
+        torch.set_rng_state(self._torch)
+        for number, state in self.gpus.items():
+            torch.cuda.set_rng_state(state, number)
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)
+
+    def drawn_on_cpu(self) -> bool:
+        """Whether somebody drew from those of the CPU since."""
+        (_, keys, *rest), (_, before, *rest_before) = np.random.get_state(), self._numpy
+        return not (
+            torch.equal(torch.get_rng_state(), self._torch)
+            and random.getstate() == self._python
+            and np.array_equal(keys, before)
+            and rest == rest_before
+        )

@@ -10,7 +10,8 @@ from autoprune.evaluation.batches import Batch
 from autoprune.evaluation.contract import Fidelity
 from autoprune.evaluation.descent import cosine, make_optimizer
 from autoprune.evaluation.objective import CLASSES, Objective
-from autoprune.evaluation.stepping import EagerSteps, steps_of
+from autoprune.evaluation.replaying import steps_of
+from autoprune.evaluation.stepping import EagerSteps
 from autoprune.evaluation.teacher import Teacher
 
 

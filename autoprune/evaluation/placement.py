@@ -35,9 +35,8 @@ def layout_on(device: torch.device) -> torch.memory_format:
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
 
-def placed(model: nn.Module, device: torch.device | str) -> nn.Module:
+def placed(model: nn.Module, device: torch.device) -> nn.Module:
     """``model`` itself where it is on ``device``, else a copy there."""
-    device = torch.device(device)
     return model if device_of(model) == device else copy.deepcopy(model).to(device)
 
 

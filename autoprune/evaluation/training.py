@@ -17,7 +17,8 @@ from autoprune.evaluation.checkpoint import pack, unpack
 from autoprune.evaluation.descent import cosine, make_optimizer
 from autoprune.evaluation.objective import objective_of
 from autoprune.evaluation.placement import arranged, device_of
-from autoprune.evaluation.stepping import EagerSteps, steps_of
+from autoprune.evaluation.replaying import steps_of
+from autoprune.evaluation.stepping import EagerSteps
 from autoprune.evaluation.teacher import Teacher
 
 STREAM = "training"

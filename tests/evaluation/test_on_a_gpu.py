@@ -24,7 +24,8 @@ from autoprune.evaluation.losses import DivergedError
 from autoprune.evaluation.objective import CLASSES
 from autoprune.evaluation.placement import device_of
 from autoprune.evaluation.ranking import Rankings
-from autoprune.evaluation.stepping import FEWEST, EagerSteps, ReplayedSteps, steps_of
+from autoprune.evaluation.replaying import FEWEST, ReplayedSteps, steps_of
+from autoprune.evaluation.stepping import EagerSteps
 from autoprune.evaluation.training import TrainingPlan, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")

@@ -9,7 +9,7 @@ from torch import nn
 
 from autoprune.evaluation.descent import make_optimizer
 from autoprune.evaluation.environment import prepare_training, settings_kept
-from autoprune.evaluation.stepping import Kept
+from autoprune.evaluation.training_state import TrainingState
 
 
 class Odd(nn.Module):
@@ -53,7 +53,7 @@ def test_all_of_it_is_put_back_in_the_memory_that_it_was_in(network):
     step(model, optimizer)
     before, buffers = everything_of(model, optimizer), list(model.buffers())
     drawn = torch.get_rng_state()
-    kept = Kept(model, optimizer)
+    kept = TrainingState(model, optimizer)
     step(model, optimizer)
     torch.rand(3)
     kept.restore()
@@ -65,7 +65,7 @@ def test_all_of_it_is_put_back_in_the_memory_that_it_was_in(network):
 def test_the_first_steps_momentum_is_put_back_to_nothing():
     model = Odd().train()
     optimizer = make_optimizer(model, 0.1, 0.9, 0.0)
-    kept = Kept(model, optimizer)
+    kept = TrainingState(model, optimizer)
     step(model, optimizer)
     kept.restore()
     assert all(not state["momentum_buffer"].any() for state in optimizer.state.values())
@@ -85,7 +85,7 @@ def test_the_first_steps_momentum_is_put_back_to_nothing():
 def test_what_would_not_be_repeated_is_seen(network, act, repeatable):
     model = network(act).train()
     optimizer = make_optimizer(model, 0.1, 0.9, 0.0)
-    kept = Kept(model, optimizer)
+    kept = TrainingState(model, optimizer)
     step(model, optimizer)
     assert kept.repeatable() is repeatable
 
