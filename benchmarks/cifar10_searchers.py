@@ -5,9 +5,10 @@
 Each combination of budget, seed and searcher is one job in one database, on one pinned table; a run
 that is stopped goes on where it was, and jobs of one seed share their scores. The exported bundles
 are verified at the end, when nothing else is running. Prints a table in Markdown; ``--out`` keeps
-the rows as JSON. On a GPU, ``--train-device cuda --at-once 8`` runs eight jobs beside each other;
-where the table is another machine's, copy the folder that holds it there, and take ``--unmeasured
---unverified``. Without a searcher (``--searchers``) only the table is measured.
+the rows as JSON, of which benchmarks.cifar10_report makes one table and a plot. On a GPU,
+``--train-device cuda --at-once 8`` runs eight jobs beside each other; where the table is another
+machine's, copy the folder that holds it there, and take ``--unmeasured --unverified``. Without a
+searcher (``--searchers``) only the table is measured.
 """
 
 from __future__ import annotations
@@ -130,6 +131,8 @@ def _run(spec: JobSpec, subject: Subject, folder: Path, name: str) -> dict[str, 
     shown = summarise_job(stores.trials, job)
     return {
         **comparison(stores.trials, job),
+        "model": spec.model,
+        "trained_on": spec.train_device.partition(":")[0],
         "budget": spec.budget[0],
         "seed": spec.seed,
         "validation": shown["final"]["accuracy"]["validation"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -59,7 +60,7 @@ def places_of(groups: Sequence[Group], widths: npt.ArrayLike) -> IntArray:
     rows = np.asarray(widths)
     places = np.empty(rows.shape, dtype=np.int64)
     for index, group in enumerate(groups):
-        places[..., index] = np.searchsorted(group.choices, rows[..., index])
+        places[..., index] = _array(group.choices).searchsorted(rows[..., index])
     return places
 
 
@@ -68,8 +69,14 @@ def widths_of(groups: Sequence[Group], places: npt.ArrayLike) -> IntArray:
     rows = np.asarray(places, dtype=np.int64)
     widths = np.empty(rows.shape, dtype=np.int64)
     for index, group in enumerate(groups):
-        widths[..., index] = np.asarray(group.choices)[rows[..., index]]
+        widths[..., index] = _array(group.choices)[rows[..., index]]
     return widths
+
+
+@lru_cache(maxsize=4096)
+def _array(choices: tuple[int, ...]) -> IntArray:
+    """Kept, as making the array takes longer than looking up one schedule in it."""
+    return np.array(choices, dtype=np.int64)
 
 
 def expand(
