@@ -93,7 +93,8 @@ def search(
             are then whatever its functions take.
         budget: ``"50%"``, ``"8ms"``, ``"macs=20M"``..., or several of them.
         workers: processes; more than one needs ``if __name__ == "__main__":`` in your script.
-        db: trial database; a job in it goes on with ``resume=JOB``.
+        db: trial database; a job in it goes on with ``resume=JOB``. A finished one is finetuned
+            again where ``finetune_epochs`` or ``finetune_learning_rate`` is given.
         progress: called with (kind, payload) of each event.
         options: any other field of a job file: trials, seed, finetune_epochs, fidelity...
 
@@ -121,11 +122,13 @@ def search(
         set_training_threads(spec.train_threads)
         given = task if isinstance(task, Task) else task_of(spec)
         dataset = materialise(train, val, test, name="data in memory", classes=classes, task=given)
-        return _search(spec, model, example_input, dataset, resume, progress)
+        refinetune = not _FINETUNE.isdisjoint(options)
+        return _search(spec, model, example_input, dataset, resume, progress, refinetune)
 
 
 _HOW = ("workers", "train_device", "finetune_epochs", "finetune_learning_rate", "unmeasured", "out")
 """What a resume may change: nothing of it decides the search."""
+_FINETUNE = {"finetune_epochs", "finetune_learning_rate"}
 
 
 def _search(
@@ -135,9 +138,11 @@ def _search(
     dataset: Dataset,
     resume: str | None,
     progress: Progress,
+    refinetune: bool,
 ) -> SearchResult:
     own = prunable_attention(copy.deepcopy(model).cpu())
     subject = make_subject(spec, own, dataset, tuple(example_input.shape[1:]), progress)
+    again = False
     if resume is None:
         stores, job, plan = composition.submit(spec, progress, subject)
     else:
@@ -145,8 +150,13 @@ def _search(
         job = record.id
         how = {field: getattr(spec, field) for field in _HOW}
         plan = composition.reopen(stores, job, progress, how, subject)
+        again = refinetune and record.state == "finished"
     composition.run(stores, job, plan, progress)
+    if again:
+        composition.finetune_again(stores, job, plan, progress)
     result = SearchResult(job, stores, plan)
-    if plan.spec.out is not None and not holds_bundle_of(Path(plan.spec.out), job):
-        result.export(plan.spec.out)
+    if plan.spec.out is not None:
+        held = holds_bundle_of(Path(plan.spec.out), job)
+        if again or not held:
+            result.export(plan.spec.out, overwrite=held)
     return result

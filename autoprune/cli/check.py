@@ -42,6 +42,9 @@ def check(
         float | None, _option("--min-keep", help="Smallest keep ratio of a group.")
     ] = None,
     criterion: Annotated[Text, _option("--criterion", help=CRITERION_HELP)] = None,
+    train_device: Annotated[
+        Text, _option("--train-device", help="Of the training step: cpu, cuda or cuda:N.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell in a minute what a search would find or stop at: groups, data, a step, latencies."""

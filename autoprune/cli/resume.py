@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from autoprune import composition
+from autoprune.cli.driving import bundle_folder, report, resumable
 from autoprune.cli.options import (
     DEFAULT_DB,
     Artifacts,
@@ -21,9 +22,10 @@ from autoprune.cli.options import (
 from autoprune.cli.output import print_queued, say
 from autoprune.cli.progress import shown_progress
 from autoprune.cli.remote import RemoteServer, Server
-from autoprune.cli.search import bundle_folder, finish, report
 from autoprune.export.bundle import check_free
-from autoprune.jobs.packaging import holds_bundle_of
+from autoprune.jobs.packaging import export_job, holds_bundle_of
+
+_FINETUNE = {"finetune_epochs", "finetune_learning_rate"}
 
 
 def resume(
@@ -44,7 +46,8 @@ def resume(
         typer.Option("--train-device", help="Another one needs --accept-environment."),
     ] = None,
     finetune_epochs: Annotated[
-        int | None, typer.Option("--finetune-epochs", help="Another final finetune.")
+        int | None,
+        typer.Option("--finetune-epochs", help="Another final finetune, also of a finished job."),
     ] = None,
     finetune_learning_rate: Annotated[
         float | None, typer.Option("--finetune-learning-rate", help="Of the final finetune.")
@@ -62,7 +65,7 @@ def resume(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a job that was stopped, cancelled or killed; a finished one gets no new trial."""
+    """Go on with a job that was stopped, cancelled or killed; finetune a finished one again."""
     given: dict[str, Any] = {
         "db": db,
         "artifacts": artifacts,
@@ -94,7 +97,25 @@ def resume(
             stores, record.id, progress, overrides, accept_environment=accept_environment
         )
     folder = bundle_folder(plan.spec, record.id)
-    if not holds_bundle_of(folder, record.id):
+    held = holds_bundle_of(folder, record.id)
+    if not held:
         check_free(folder, overwrite=False)
-    finish(stores, record.id, plan, told, accept_environment)
+    words = _words(overrides, accept_environment)
+    with resumable(record.id, db, words), shown_progress(plan.spec.trials, told) as progress:
+        composition.run(stores, record.id, plan, progress, accept_environment)
+        again = record.state == "finished" and not _FINETUNE.isdisjoint(overrides)
+        if again:
+            composition.finetune_again(stores, record.id, plan, progress)
+        if again or not held:
+            export_job(stores.trials, record.id, plan, folder, overwrite=held)
     report(stores, record.id, plan.spec, as_json)
+
+
+def _words(overrides: dict[str, Any], accept_environment: bool) -> list[str]:
+    """The options that a resume was given, for the next one."""
+    words = ["--accept-environment"] if accept_environment else []
+    for field, value in overrides.items():
+        if field != "db":
+            option = f"--{field.replace('_', '-')}"
+            words += [option] if value is True else [option, str(value)]
+    return words

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,14 +12,13 @@ import yaml
 from autoprune import composition
 from autoprune.budget import parse_tables
 from autoprune.cli.answer import answer
+from autoprune.cli.driving import bundle_folder, report, resumable
 from autoprune.cli.options import CRITERION_HELP, AsJson, Out, Queue, RayGpus
-from autoprune.cli.output import print_job, print_json, print_queued, say
+from autoprune.cli.output import print_queued, say
 from autoprune.cli.progress import shown_progress
 from autoprune.cli.remote import RemoteServer, Server
-from autoprune.errors import InputError, JobStoppedError
-from autoprune.jobs.packaging import bundle_files, export_job, holds_bundle_of
-from autoprune.jobs.planning import Plan
-from autoprune.jobs.summary import summarise_job
+from autoprune.errors import InputError
+from autoprune.jobs.packaging import export_job, holds_bundle_of
 from autoprune.spec import JobSpec, load_values, make_spec
 
 Text = str | None
@@ -206,7 +204,11 @@ def search(
     if queue:
         print_queued(job, as_json)
         return
-    finish(stores, job, plan, 0)
+    with resumable(job, spec.db), shown_progress(spec.trials) as progress:
+        composition.run(stores, job, plan, progress)
+        out = bundle_folder(spec, job)
+        if not holds_bundle_of(out, job):
+            export_job(stores.trials, job, plan, out)
     report(stores, job, spec, as_json)
 
 
@@ -220,43 +222,6 @@ def _spec(values: dict[str, Any], job_file: Path | None) -> JobSpec:
     if values.get("from_job") is not None:
         return composition.inherited(values)
     return make_spec(values, source=str(job_file) if job_file else "the options")
-
-
-def finish(
-    stores: composition.Stores,
-    job: str,
-    plan: Plan,
-    told: int,
-    accept_environment: bool = False,
-) -> None:
-    """Run a job and write its bundle; where it is stopped, the last line resumes it."""
-    spec = plan.spec
-    out = bundle_folder(spec, job)
-    try:
-        with shown_progress(spec.trials, told) as progress:
-            composition.run(stores, job, plan, progress, accept_environment)
-            if not holds_bundle_of(out, job):
-                export_job(stores.trials, job, plan, out)
-    except (KeyboardInterrupt, JobStoppedError) as stopped:
-        command = ["autoprune", "resume", job, "--db", spec.db]
-        command += ["--accept-environment"] if accept_environment else []
-        why = str(stopped) or "interrupted; what was scored is kept"
-        say(f"{why}. Resume with:\n{shlex.join(command)}")
-        sys.exit(130)
-
-
-def report(stores: composition.Stores, job: str, spec: JobSpec, as_json: bool) -> None:
-    """What a finished search prints."""
-    shown = summarise_job(stores.trials, job)
-    if as_json:
-        print_json(shown)
-    else:
-        print_job(shown, bundle_files(bundle_folder(spec, job)))
-
-
-def bundle_folder(spec: JobSpec, job: str) -> Path:
-    """Where a job's bundle goes: ``--out``, or a folder of its own."""
-    return Path(spec.out) if spec.out else Path("autoprune-out").absolute() / job
 
 
 def _overrides(given: dict[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from autoprune import composition
+from autoprune.cli.driving import bundle_folder
 from autoprune.cli.options import DEFAULT_DB, Artifacts, Db, Workers
 from autoprune.cli.output import say
 from autoprune.cli.progress import shown_progress
-from autoprune.cli.search import bundle_folder
 from autoprune.errors import InputError
 from autoprune.jobs.worker import Until
 

@@ -1,7 +1,7 @@
 """The only place that builds concrete things from a job spec: submit, run, measure, check."""
 
-from autoprune.composition.answers import take_answers
 from autoprune.composition.checking import check
+from autoprune.composition.finished import finetune_again, take_answers
 from autoprune.composition.jobs import leave_to_workers, reopen, submit
 from autoprune.composition.latency import (
     bare_subject,
@@ -25,6 +25,7 @@ __all__ = [
     "check",
     "check_table",
     "draw_network",
+    "finetune_again",
     "import_table",
     "inherited",
     "leave_to_workers",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autoprune.composition.unpruned import check_subject
+from autoprune.evaluation.environment import prepare_training
 from autoprune.jobs.admission import admit
 from autoprune.jobs.checking import check_network
 from autoprune.jobs.context import Progress
@@ -18,6 +19,7 @@ def check(spec: JobSpec, progress: Progress) -> Json:
         AutopruneError: what a search with this spec would stop at, and where.
     """
     admit(spec)
+    prepare_training(spec.train_threads, spec.train_device)  # as a search's trials are
     subject = load_subject(spec, progress)
     scored = check_subject(spec, subject, progress)
     return {**check_network(spec, subject, progress), "base": scored}

@@ -63,8 +63,8 @@ class UndoneFinetune(Entry):
             f"the final finetune (epochs: {self.epochs}, learning rate: {self.learning_rate:g}) "
             f"made the network worse on the validation images ({change}), so the network is "
             "exported as it was before. A lower "
-            "--finetune-learning-rate or more --finetune-epochs may help: search again with them, "
-            "scores are reused"
+            "--finetune-learning-rate or more --finetune-epochs may help: give them to "
+            "'autoprune resume', which finetunes it again"
         )
 
     def _shown(self, value: float | None) -> str:

@@ -65,6 +65,7 @@ class WinnerFinetuner:
             "weights": weights,
             "kept": _as_lists(kept or {}),
             "epochs": self.plan.epochs,
+            "learning_rate": self.plan.learning_rate,
             **({} if undone is None else {"undone": undone.model_dump(mode="json")}),
             **self._told(context, searched, final),
         }

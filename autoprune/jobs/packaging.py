@@ -238,7 +238,11 @@ def _figure(final: Json, plan: Plan) -> TaskFigure | None:
 def _provenance(
     store: TrialStore, job: JobRecord, plan: Plan, chosen: FinalistRecord
 ) -> Provenance:
-    shown = summarise_job(store, job.id)
+    shown, final = summarise_job(store, job.id), job.results["final"]
+    done = {"finetune_epochs": final["epochs"]}
+    if "learning_rate" in final:
+        done["finetune_learning_rate"] = final["learning_rate"]
+    spec = plan.spec.model_copy(update=done)  # it may have been finetuned again since
     return Provenance(
         job=job.id,
         searcher=shown["searcher"],
@@ -249,7 +253,7 @@ def _provenance(
         autoprune_version=version("autoprune"),
         environment=job.environment,
         created=job.created,
-        command=command_of(plan.spec, plan.tables, unsaid_fields(store, plan.spec)),
+        command=command_of(spec, plan.tables, unsaid_fields(store, spec)),
     )
 
 

@@ -42,6 +42,10 @@ def test_an_unknown_name_is_refused_with_what_there_is(what: str, refused: Refus
     refused(2, says, "search", *NETWORK, *options)
 
 
+def test_a_check_refuses_a_device_that_is_not_here(refused: Refused) -> None:
+    refused(2, ("--train-device cpu",), "check", *NETWORK, "--train-device", "cuda:64")
+
+
 @pytest.mark.parametrize("what", ["model", "model file", "searcher", "criterion", "runtime"])
 def test_it_is_refused_before_the_data_is_read(
     what: str, refused: Refused, monkeypatch: pytest.MonkeyPatch

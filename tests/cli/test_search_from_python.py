@@ -147,6 +147,21 @@ def test_a_finished_job_is_resumed_without_a_new_trial(
     assert again.summary == result.summary
 
 
+def test_a_finished_job_is_finetuned_again_where_that_is_said(
+    search: Callable[..., autoprune.SearchResult], tmp_path: Path
+) -> None:
+    out = str(tmp_path / "out")
+    first = search(network(), budget="65%", seed=1, out=out)
+    before = [tensor.clone() for tensor in first.model.state_dict().values()]
+    again = search(network(), budget="65%", seed=1, out=out, resume=first.job, finetune_epochs=3)
+    assert again.summary["digest"] == first.summary["digest"]
+    assert again.summary["final"]["finetune_epochs"] == 3
+    after = again.model.state_dict().values()
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    loaded = autoprune.load(out, network()).state_dict().values()
+    assert all(torch.equal(a, b) for a, b in zip(after, loaded, strict=True))
+
+
 def test_another_model_cannot_resume_the_job(
     search: Callable[..., autoprune.SearchResult], result: autoprune.SearchResult
 ) -> None:
