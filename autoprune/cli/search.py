@@ -206,9 +206,9 @@ def search(
         return
     with resumable(job, spec.db), shown_progress(spec.trials) as progress:
         composition.run(stores, job, plan, progress)
-        out = bundle_folder(spec, job)
-        if not holds_bundle_of(out, job):
-            export_job(stores.trials, job, plan, out)
+        folder = bundle_folder(spec, job)
+        if not holds_bundle_of(folder, job):
+            export_job(stores.trials, job, plan, folder)
     report(stores, job, spec, as_json)
 
 

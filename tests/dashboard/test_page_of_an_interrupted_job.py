@@ -14,6 +14,22 @@ from autoprune.trials.engine import connect
 from autoprune.trials.store import TrialStore
 
 
+def test_an_open_page_tells_that_the_worker_is_lost(
+    server: Server, watched: Watched, tmp_path: Path
+) -> None:
+    job = server.post("/v1/jobs", json=JOB).json()["job"]
+    store = TrialStore(connect(str(server.folder / "jobs.db")), ArtifactFolder(tmp_path))
+    lease = store.acquire(job, "another host/1", 60.0)
+    page = watched.page
+    page.goto(f"{server.url}/#/jobs/{job}")
+    expect(page.locator(".badge.running")).to_be_visible()
+    store.renew(lease, -1.0)
+    expect(page.locator(".badge.interrupted")).to_have_text("interrupted")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".badges").get_by_text("cancelled")).to_be_visible()
+    watched.expect_clean(server)
+
+
 def test_an_interrupted_job_can_be_resumed_paused_and_cancelled(
     server: Server, watched: Watched, tmp_path: Path
 ) -> None:

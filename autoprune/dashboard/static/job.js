@@ -1,6 +1,6 @@
 // The page of one job: read once, then again whenever the stream of its events says so.
 
-import { patiently, read } from "./api.js";
+import { patiently, read, sleep } from "./api.js";
 import { Chart } from "./chart.js";
 import { h, say } from "./dom.js";
 import { scoreOverLatency, scoreOverTrials } from "./figures.js";
@@ -12,6 +12,7 @@ import { Trials } from "./trial_store.js";
 import { trialsView } from "./trials.js";
 
 const PAUSE_MS = 400;
+const LOOK_MS = 5000;
 const ENDED = new Set(["finished", "failed", "cancelled"]);
 
 export async function showJob(main, signal, id) {
@@ -62,8 +63,18 @@ export async function showJob(main, signal, id) {
     follow(`${path}/events`, seen, soon, signal).catch(unlessAborted);
   }
   signal.addEventListener("abort", () => clearTimeout(due));
+  // A worker that is lost leaves no event: its lease runs out.
+  async function watchState() {
+    for (;;) {
+      await sleep(LOOK_MS, signal);
+      if (document.hidden || ENDED.has(state)) continue;
+      const job = await patiently(() => read(path, { signal }), signal);
+      if (job.state !== state) await refresh();
+    }
+  }
   const job = await refresh();
   if (!ENDED.has(job.state)) listen(job.last_event);
+  watchState().catch(unlessAborted);
 }
 
 function chartSection(id, title, note, signal) {
