@@ -19,13 +19,19 @@ def make_optimizer(
     model: nn.Module, learning_rate: float, momentum: float, weight_decay: float
 ) -> torch.optim.SGD:
     """SGD with plain momentum; fused, as the default spends more time in Python than computing."""
-    return torch.optim.SGD(
+    optimizer = torch.optim.SGD(
         model.parameters(),
         lr=learning_rate,
         momentum=momentum,
         weight_decay=weight_decay,
         fused=True,
     )
+    if momentum:
+        # The fused step takes buffers of all parameters or of none, and a layer that a step leaves
+        # out has its first gradient later. From zero a buffer becomes the gradient, as without one.
+        for parameter in model.parameters():
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
 
 
 def descend(

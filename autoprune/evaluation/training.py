@@ -145,9 +145,8 @@ class _Run:
         """Weights, momentum buffers and epochs finished."""
         state = {MODEL_PREFIX + name: value for name, value in self.model.state_dict().items()}
         for name, parameter in self.model.named_parameters():
-            buffer = self.optimizer.state[parameter].get("momentum_buffer")
-            if buffer is not None:
-                state[MOMENTUM_PREFIX + name] = buffer
+            if self.plan.momentum:
+                state[MOMENTUM_PREFIX + name] = self.optimizer.state[parameter]["momentum_buffer"]
         return pack(state, None, {"epochs": str(epochs), "identity": self.identity})
 
     def restore(self, checkpoint: bytes) -> int:

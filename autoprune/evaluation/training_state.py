@@ -12,15 +12,10 @@ class TrainingState:
     """What steps change: of a network, of its optimiser, and of random generators."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.SGD) -> None:
-        self._optimizer = optimizer
-        held = (*model.parameters(), *model.buffers())
+        momenta = (state["momentum_buffer"] for state in optimizer.state.values())
+        held = (*model.parameters(), *model.buffers(), *momenta)
         self._tensors = [(tensor, tensor.detach().clone()) for tensor in held]
         self._buffers = [(m, dict(m._buffers)) for m in model.modules()]
-        self._momenta = {
-            parameter: state["momentum_buffer"].clone()
-            for parameter, state in optimizer.state.items()
-            if state.get("momentum_buffer") is not None
-        }
         self._generators = GeneratorStates()
 
     def repeatable(self) -> bool:
@@ -40,15 +35,4 @@ class TrainingState:
         with torch.no_grad():
             for tensor, was in self._tensors:
                 tensor.copy_(was)
-        self._restore_momenta()
         self._generators.put_back()
-
-    def _restore_momenta(self) -> None:
-        for parameter, state in self._optimizer.state.items():
-            momentum = state.get("momentum_buffer")
-            if momentum is None:
-                continue
-            if parameter in self._momenta:
-                momentum.copy_(self._momenta[parameter])
-            else:
-                momentum.zero_()  # the first step then makes it the gradient, as without one

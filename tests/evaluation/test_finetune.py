@@ -41,6 +41,40 @@ def test_it_is_sgd_with_momentum_weight_decay_and_a_cosine(digits):
         torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-6)
 
 
+class Skipping(torch.nn.Module):
+    """The layer in the middle waits until the third step, another is never called."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.middle = torch.nn.Linear(64, 16), torch.nn.Linear(16, 16)
+        self.last, self.unused = torch.nn.Linear(16, 10), torch.nn.Linear(16, 10)
+        self.calls = 0
+
+    def forward(self, images):
+        self.calls += 1
+        hidden = self.first(images.flatten(1)).relu()
+        return self.last(self.middle(hidden).relu() if self.calls > 2 else hidden)
+
+
+def test_a_layer_that_the_first_steps_leave_out_is_trained_from_then_on(digits):
+    torch.manual_seed(0)
+    model = Skipping()
+    reference = copy.deepcopy(model)
+    fidelity = Fidelity(steps=5, batch_size=16, learning_rate=0.1, momentum=0.8, weight_decay=0.01)
+    batches = TrainingBatches(digits, 16, 0, "finetune")
+    short_finetune(model, batches.first(5), fidelity)
+    optimizer = torch.optim.SGD(
+        reference.parameters(), lr=0.1, momentum=0.8, weight_decay=0.01, fused=False
+    )
+    for step, (images, labels) in enumerate(batches.first(5)):
+        optimizer.param_groups[0]["lr"] = 0.1 * 0.5 * (1 + math.cos(math.pi * step / 5))
+        optimizer.zero_grad()
+        functional.cross_entropy(reference(images), labels).backward()
+        optimizer.step()
+    for value, expected in zip(model.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_it_lowers_the_loss_and_leaves_eval_mode(digits):
     model = untrained()
     before, _ = validate(model, digits)
