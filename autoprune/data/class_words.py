@@ -25,12 +25,12 @@ def class_names(where: str, classes: Any) -> tuple[str, ...]:
 
 
 def classes_told(dataset: Dataset) -> str:
-    """How many classes there are, and that the training data says so."""
+    """How many classes there are, and that the data says so."""
     names = dataset.classes
     shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
     return (
-        f"num_classes is {len(names)} (labels up to {len(names) - 1}), from the training labels of "
-        f"{dataset.name}: {shown}"
+        f"num_classes is {len(names)} (labels up to {len(names) - 1}), as the data "
+        f"{dataset.name} has it: {shown}"
     )
 
 

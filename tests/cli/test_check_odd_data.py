@@ -81,7 +81,7 @@ def test_weights_of_more_classes_than_the_training_labels_say_where_the_number_i
     for words in (
         "classifier.weight (expected (7, 64), got (10, 64))",
         "the weights have 10",
-        "num_classes is 7 (labels up to 6), from the training labels of",
+        "num_classes is 7 (labels up to 6), as the data",
         "a class folder?",
         "'classes': 10",
     ):
