@@ -166,7 +166,8 @@ def rebuild_plan(job: JobRecord, spec: JobSpec, subject: Subject, stores: Stores
     primary = job.base.get("primary", "")
     subject = narrowed(spec, subject, tables, silent)
     plan = make_plan(spec, subject, tables, primary if primary in tables else None)
-    return replace(plan, outputs=job.how.get("outputs"))
+    capacity = job.what["searcher_options"].get("capacity")
+    return replace(plan, frozen_capacity=capacity, outputs=job.how.get("outputs"))
 
 
 def _tables(job: JobRecord, budget: object) -> Json:

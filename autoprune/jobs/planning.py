@@ -50,6 +50,8 @@ class Plan:
         yardsticks: what can be bounded (``Bound.key``) -> what measures it.
         limits: what is bounded -> absolute bound, in seconds, multiply-adds or parameters.
         start: what another job taught this one.
+        frozen_capacity: the solver's option that a stored job was submitted with: another final
+            finetune later does not change what it searches.
         outputs: what the unpruned network put out when the job was submitted; None of a job of a
             version that did not record it, and where nothing can be compared.
     """
@@ -63,6 +65,7 @@ class Plan:
     limits: dict[str, float]
     problem: Problem
     start: Start = NOTHING
+    frozen_capacity: float | None = None
     outputs: Recorded | None = None
 
     @property
@@ -104,6 +107,8 @@ class Plan:
     @property
     def capacity(self) -> float:
         """The solver's option of that name, unless another is given."""
+        if self.frozen_capacity is not None:
+            return self.frozen_capacity
         epoch = len(self.subject.data.train) / self.fidelity.batch_size
         trained = self.race.steps + self.spec.finetune_epochs * epoch
         given = self.spec.searcher_options.get("capacity")

@@ -14,7 +14,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from tiny_program import FinishedJob, Said, expect_done
+from tiny_program import FinishedJob, Said, expect_done, run_program
 
 from autoprune.evaluation import training
 from autoprune.jobs import finetuning
@@ -66,6 +66,17 @@ def test_another_learning_rate_alone_is_enough(job: FinishedJob) -> None:
     before = weights_of(job.bundle)
     expect_done(again(job, "--finetune-learning-rate", "0.003"))
     assert weights_of(job.bundle) != before
+
+
+@pytest.mark.parametrize("searcher", ["solver", "portfolio"])
+def test_a_search_that_counted_on_the_finetune_before_is_still_the_same(
+    searcher: str, tmp_path: Path, tiny: tuple[str, ...]
+) -> None:
+    words = (*tiny, "--budget", "65%", "--searcher", searcher, "--db", "jobs.db", "--out", "bundle")
+    job = FinishedJob(tmp_path, run_program("search", *words, "--json", folder=tmp_path))
+    after = expect_done(again(job, "--finetune-epochs", "9")).json
+    assert after["digest"] == expect_done(job.said).json["digest"]
+    assert after["final"]["finetune_epochs"] == 9
 
 
 def test_what_was_done_so_before_is_not_done_again(
