@@ -10,7 +10,7 @@ from autoprune.jobs.capacity import unseen_capacity
 
 
 def test_it_grows_by_the_same_for_every_further_factor_in_steps() -> None:
-    assert unseen_capacity(30, 30 * math.e**2) == pytest.approx(2 * 0.22, abs=1e-4)
+    assert unseen_capacity(30, 30 * math.e**2) == pytest.approx(2 * 0.06, abs=1e-4)
     assert unseen_capacity(0, math.e) == unseen_capacity(1, math.e)
 
 
