@@ -79,8 +79,8 @@ def _print(found: Json) -> None:
         say(f"left whole: {left['group']}: {left['reason']}")
     base_s, floor_s = found["base_latency_s"], found["floor_latency_s"]
     say(
-        f"latency {milliseconds(base_s)} unpruned, {milliseconds(floor_s)} at the narrowest: "
-        f"{percent(found['prunable_latency_share'])} can go"
+        f"latency {milliseconds(base_s)} unpruned, {milliseconds(floor_s)} at the fastest of the "
+        f"narrow networks tried: {percent(found['prunable_latency_share'])} can go"
     )
     step = found["training_step"]
     say(f"one training step and a score of the narrowest network: {step['seconds']:.1f} s, ok")

@@ -16,6 +16,7 @@ from autoprune.jobs.calibrating import sliced
 from autoprune.jobs.context import Progress
 from autoprune.jobs.exporting import check_exportable
 from autoprune.jobs.subject import Subject
+from autoprune.pruning.space import SearchSpace
 from autoprune.spec import JobSpec
 from autoprune.trials.records import Json
 from latency_tables.lock import measuring_lock
@@ -23,6 +24,8 @@ from latency_tables.measuring import interleaved_times
 from latency_tables.runtimes import runtime
 
 ROUNDS = 15
+BLOCKS = (1, 8, 16)
+"""Channels that a runtime takes at a time: fewer can be slower than a whole block."""
 ONE_STEP = Fidelity(
     steps=1, reconstruction_batches=1, recalibration_batches=1, validation_images=256
 )
@@ -31,8 +34,9 @@ ONE_STEP = Fidelity(
 def check_network(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
     """What ``autoprune check --json`` prints.
 
-    One candidate, the narrowest, is trained for a step and scored as a trial is, and it is run
-    beside the unpruned network in the runtime that latencies are of.
+    One candidate, the narrowest, is trained for a step and scored as a trial is. It is run beside
+    the unpruned network in the runtime that latencies are of, and so are the narrowest ones of
+    whole blocks of channels; the fastest of them all is the floor.
 
     Raises:
         ModelError: a layer that the runtime does not take, or a candidate that cannot be trained.
@@ -40,7 +44,7 @@ def check_network(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
     check_exportable(subject, runtime(spec.runtime), spec.threads)
     progress("trying", {"what": "one training step of the narrowest network"})
     step = _one_step(spec, subject)
-    progress("trying", {"what": "the latency of the unpruned and the narrowest network"})
+    progress("trying", {"what": "the latency of the unpruned and of narrow networks"})
     base_s, floor_s = _latencies(spec, subject)
     return {
         "ok": True,
@@ -89,16 +93,28 @@ def _one_step(spec: JobSpec, subject: Subject) -> Json:
 
 
 def _latencies(spec: JobSpec, subject: Subject) -> tuple[float, float]:
-    """Of the unpruned and the narrowest network, in seconds."""
-    narrowest = sliced(subject, subject.space.narrowest)
+    """Of the unpruned network and of the fastest one that was tried, in seconds."""
+    narrow = [sliced(subject, widths) for widths in narrow_schedules(subject.space)]
     port = runtime(spec.runtime)
     runners = [
         port.network_runner(network.eval(), subject.example_input, spec.threads)
-        for network in (subject.measured(), narrowest)
+        for network in (subject.measured(), *narrow)
     ]
     with measuring_lock():
-        base_s, floor_s = np.median(interleaved_times(runners, rounds=ROUNDS), axis=0).tolist()
-    return base_s, floor_s
+        found = np.median(interleaved_times(runners, rounds=ROUNDS), axis=0).tolist()
+    return found[0], min(found)
+
+
+def narrow_schedules(space: SearchSpace) -> list[tuple[int, ...]]:
+    """The narrowest schedule, and the narrowest of whole blocks where that is another."""
+    schedules = [
+        tuple(
+            next((choice for choice in group.choices if choice % block == 0), group.choices[-1])
+            for group in space.groups
+        )
+        for block in BLOCKS
+    ]
+    return list(dict.fromkeys(schedules))
 
 
 def _described(subject: Subject) -> Json:

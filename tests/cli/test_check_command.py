@@ -6,7 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pytest
 from tiny_program import NETWORK, Said, expect_done, run_program, snapshot
+
+from autoprune.jobs import checking
+from autoprune.jobs.checking import narrow_schedules
+from autoprune.pruning.space import PruningGroup, SearchSpace
 
 Program = Callable[..., Said]
 MODELS = Path(__file__).with_name("odd_models.py")
@@ -25,6 +31,29 @@ def test_it_tells_groups_data_latency_and_a_training_step(program: Program, tmp_
     assert found["prunable_latency_share"] == share
     assert found["training_step"]["score"] > 0.0
     assert snapshot(tmp_path) == {}
+
+
+def test_the_floor_is_that_of_the_fastest_narrow_network(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Less than a block of channels can be slower than a whole one, and than all of them."""
+    times = np.array([[3.0, 5.0, 2.0, 4.0]])
+    monkeypatch.setattr(
+        checking, "interleaved_times", lambda runners, **_more: times[: len(runners)]
+    )
+    found = expect_done(program("check", *NETWORK, "--json")).json
+    assert (found["base_latency_s"], found["floor_latency_s"]) == (3.0, 2.0)
+    times[:] = [3.0, 5.0, 3.5, 4.0]
+    found = expect_done(program("check", *NETWORK, "--json")).json
+    assert found["prunable_latency_share"] == 0.0
+
+
+def test_narrow_networks_are_of_whole_blocks_where_there_are_some() -> None:
+    groups = (
+        PruningGroup("a", 24, (1, 2, 8, 16, 24), (), ()),
+        PruningGroup("b", 12, (3, 6, 12), (), ()),
+    )
+    assert narrow_schedules(SearchSpace(groups)) == [(1, 3), (8, 12), (16, 12)]
 
 
 def test_what_is_excluded_is_shown_with_the_reason(program: Program) -> None:
