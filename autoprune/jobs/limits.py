@@ -134,9 +134,11 @@ def _at(cost: Callable[[npt.ArrayLike], FloatArray], widths: Sequence[int]) -> f
 def _under_the_floor(bound: Bound, limit: float, yardstick: Yardstick) -> BudgetInfeasibleError:
     made_of = ""
     if yardstick.floor_terms is not None:
+        terms = yardstick.floor_terms()
+        total = sum(term.seconds for term in terms)
+        # In shares: the whole network's latency is calibrated, and is not their sum.
         made_of = "; what makes it up: " + ", ".join(
-            f"{term.layer} ({term.operator}) {describe('latency', term.seconds)}"
-            for term in yardstick.floor_terms()[:4]
+            f"{term.layer} ({term.operator}) {term.seconds / total:.0%}" for term in terms[:4]
         )
     where = f" on {yardstick.device}" if yardstick.device else ""
     return BudgetInfeasibleError(

@@ -8,7 +8,6 @@ from itertools import permutations
 
 import numpy as np
 
-from autoprune.budget import milliseconds
 from autoprune.pruning.pair_grids import Axes, FloatArray, Grid, IntArray
 from autoprune.pruning.pricing import Priced
 from autoprune.pruning.space import SearchSpace
@@ -23,9 +22,6 @@ class FloorTerm:
     layer: str
     operator: str
     seconds: float
-
-    def __str__(self) -> str:
-        return f"{self.layer} ({self.operator}) {milliseconds(self.seconds)}"
 
 
 def floor_terms(priced: Iterable[Priced], axes: Axes, space: SearchSpace) -> list[FloorTerm]:
