@@ -25,6 +25,7 @@ _KEPT = (
     "model",
     "budget",
     "searcher",
+    "searcher_options",
     "seed",
     "trials",
     "trained_on",
@@ -85,12 +86,11 @@ def table(cells: Sequence[Cell]) -> str:
 
 def _words(cell: Cell) -> list[str]:
     first = cell.first
-    name = first["searcher"]
     rho = [row["ranking"]["spearman"] for row in cell.rows]
     return [
         _network(first["model"]),
         first["budget"],
-        f"**{name}**" if name in _OURS else name,
+        f"**{_name(first)}**" if first["searcher"] in _OURS else _name(first),
         first["trained_on"],
         ", ".join(str(row["seed"]) for row in cell.rows),
         f"{cell.mean('validation', 'after_search'):.1%}",
@@ -111,14 +111,23 @@ def figure(cells: Sequence[Cell]) -> go.Figure:
     panels = list(dict.fromkeys((c.first["model"], c.first["budget"]) for c in cells))
     titles = [f"{_network(model)}, {budget} of the latency" for model, budget in panels]
     rows = -(-len(panels) // 2)
-    drawn = make_subplots(rows=rows, cols=2, subplot_titles=titles, vertical_spacing=0.2 / rows)
+    drawn = make_subplots(
+        rows=rows,
+        cols=2,
+        subplot_titles=titles,
+        vertical_spacing=0.2 / rows,
+        horizontal_spacing=0.18,
+    )
     for cell in cells:
         place = panels.index((cell.first["model"], cell.first["budget"]))
         for trace in _traces(cell):
             drawn.add_trace(trace, row=1 + place // 2, col=1 + place % 2)
     drawn.update_xaxes(tickformat=".0%")
     drawn.update_xaxes(title_text="accuracy on the test images", row=rows)
-    drawn.update_yaxes(categoryorder="array", categoryarray=list(reversed(ORDER)))
+    names = dict.fromkeys(
+        _name(cell.first) for cell in sorted(cells, key=lambda c: _place(c.first)[2:4])
+    )
+    drawn.update_yaxes(categoryorder="array", categoryarray=list(reversed(names)))
     drawn.update_layout(template="plotly_white", width=1200, height=120 + 320 * rows)
     drawn.update_layout(margin={"t": 60, "b": 60}, legend={"orientation": "h", "y": 1.1})
     seen: set[str] = set()
@@ -135,7 +144,7 @@ def _traces(cell: Cell) -> list[go.Scatter]:
 
 
 def _stage(cell: Cell, key: str, stage: str, colour: str) -> list[go.Scatter]:
-    searcher, values = cell.first["searcher"], [row[key] for row in cell.rows]
+    searcher, values = _name(cell.first), [row[key] for row in cell.rows]
     shared = {"name": f"{stage}, {cell.first['trained_on']}", "hoverinfo": "x+name"}
     outline = {"width": 2, "color": colour}
     points = {
@@ -151,6 +160,12 @@ def _stage(cell: Cell, key: str, stage: str, colour: str) -> list[go.Scatter]:
     return [trace.update(**shared) for trace in drawn]
 
 
+def _name(row: Row) -> str:
+    """The searcher, with options that are not the default."""
+    options = (f"{key} {value}" for key, value in row["searcher_options"].items())
+    return ", ".join([row["searcher"], *options])
+
+
 def _network(model: str) -> str:
     """``ResNet-20`` of ``autoprune:resnet20``."""
     return model.partition(":")[2].replace("resnet", "ResNet-")
@@ -159,7 +174,8 @@ def _network(model: str) -> str:
 def _place(row: Row) -> tuple[object, ...]:
     """Where a row stands in the table; the seed last."""
     searcher = ORDER.index(row["searcher"])
-    return (row["model"], row["budget"], searcher, row["trained_on"], row["seed"])
+    options = json.dumps(row["searcher_options"], sort_keys=True)
+    return (row["model"], row["budget"], searcher, options, row["trained_on"], row["seed"])
 
 
 def _at(row: Row, keys: Sequence[str]) -> float:

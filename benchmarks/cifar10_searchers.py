@@ -132,6 +132,7 @@ def _run(spec: JobSpec, subject: Subject, folder: Path, name: str) -> dict[str, 
     return {
         **comparison(stores.trials, job),
         "model": spec.model,
+        "searcher_options": spec.searcher_options,
         "trained_on": spec.train_device.partition(":")[0],
         "budget": spec.budget[0],
         "seed": spec.seed,

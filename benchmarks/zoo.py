@@ -274,9 +274,9 @@ schedule saves: of multiply-adds, as counted, and of latency. For the latency th
 narrowest network were run as wholes, in turns, on ONNX Runtime with one thread and one image, on a
 machine of two busy cores: the median of 15 ratios. They are good to a few points: vit_tiny and
 deit_tiny of timm's are one architecture. No table was measured. `autoprune check` does the same for
-a network, tries the narrowest ones of 8 and 16 channels too, which can be faster than fewer, and tells the most as
-`prunable_latency_share`, with the data's own number of classes on the
-machine at hand. A budget below what is left then is refused.
+a network, tries the narrowest ones of 8 and 16 channels too, which can be faster than fewer, and
+tells the most as `prunable_latency_share`, with the data's own number of classes on the machine at
+hand. A budget below what is left then is refused.
 
 Heads of attention are units in torch's `MultiheadAttention`, in torchvision's Swin, Swin V2 and
 MaxViT, and in timm's `Attention`, which ViT, DeiT and MobileViT build on, unless it has a gate or a
