@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import inspect
-import os
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from autoprune.data.dataset import Dataset
@@ -17,6 +12,7 @@ from autoprune.data.seeding import isolated_randomness
 from autoprune.data.task import Task
 from autoprune.errors import DataError, InputError
 from autoprune.user_code import raised
+from autoprune.user_files import file_of, load_module, search_here, stopped
 
 SPLITS = ("train", "val", "test")
 CLASSES = "classes"
@@ -37,14 +33,15 @@ def import_reference(name: str) -> Any:
         InputError: no such file or name, or its module stops on import.
     """
     source, _, attribute = name.rpartition(":")
+    file = file_of(source)
+    if file is not None and not file.is_file():
+        raise InputError(f"there is no file {file}")
     try:
-        module = _from_file(Path(source)) if source.endswith(".py") else _from_package(source)
+        module = load_module(source)
     except InputError:
         raise
     except Exception as error:
-        raise InputError(
-            f"{source}, which {name!r} asks for, stopped on import with {raised(error)}"
-        ) from error
+        raise InputError(f"{source}, which {name!r} asks for, {stopped(error, file)}") from error
     if not hasattr(module, attribute):
         offered = ", ".join(sorted(key for key in vars(module) if not key.startswith("_")))
         raise InputError(f"{source} has no {attribute!r}; it has: {offered}")
@@ -94,34 +91,8 @@ def _check_takes_nothing(name: str, factory: Any) -> None:
 
 
 def _module_exists(name: str) -> bool:
-    _search_here()
+    search_here()
     try:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):
         return False
-
-
-def _from_package(name: str) -> ModuleType:
-    _search_here()
-    return importlib.import_module(name)
-
-
-def _search_here() -> None:
-    """Modules are looked for in the current folder too, where the user's code mostly lies."""
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
-
-
-def _from_file(path: Path) -> ModuleType:
-    path = path.expanduser()
-    if not path.is_file():
-        raise InputError(f"there is no file {path}")
-    name = f"autoprune_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import ModuleType
 
 from torch import nn
@@ -24,6 +21,7 @@ from autoprune.models.digits_cnn import DigitsCnn
 from autoprune.models.vgg import Vgg16Bn
 from autoprune.torchvision_import import torchvision
 from autoprune.user_code import raised
+from autoprune.user_files import file_of, load_module, stopped
 
 Shape = tuple[int, ...]
 Builder = Callable[[int, Shape | None], nn.Module]
@@ -155,7 +153,7 @@ def _timm_model(name: str) -> Callable[[int], nn.Module]:
 
 
 def _factory(source: str, name: str) -> Callable[..., object]:
-    module = _from_file(Path(source)) if source.endswith(".py") else _from_package(source)
+    module = _module(source)
     factory = getattr(module, name, None)
     if not callable(factory):
         offered = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
@@ -163,35 +161,20 @@ def _factory(source: str, name: str) -> Callable[..., object]:
     return factory  # type: ignore[no-any-return]
 
 
-def _from_package(source: str) -> ModuleType:
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
+def _module(source: str) -> ModuleType:
+    file = file_of(source)
+    if file is not None and not file.is_file():
+        raise ModelError(f"no model file {source!r}: give its path from {os.getcwd()!r}")
     try:
-        return importlib.import_module(source)
+        return load_module(source)
     except Exception as error:
+        if file is not None:
+            raise ModelError(f"model file {source!r} {stopped(error, file)}") from error
         raise ModelError(
             f"module {source!r} cannot be imported ({raised(error)}): "
             "run from the folder that holds it, or install its package. "
             f"Models by name: {', '.join(_known())}"
         ) from error
-
-
-def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ModelError(f"no model file {str(path)!r}: give its path from {os.getcwd()!r}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ModelError(f"model file {str(path)!r} is not a Python module")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ModelError(
-            f"model file {str(path)!r} stopped on import with {raised(error)}"
-        ) from error
-    return module
 
 
 def call_factory(
