@@ -16,6 +16,7 @@ from autoprune.data.task import Task
 from autoprune.data.task_names import load_task
 from autoprune.errors import DataError, ModelError, StorageError
 from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.layout import laid_out
 from autoprune.evaluation.part_inputs import part_shape
 from autoprune.evaluation.recorded_outputs import Recorded, outputs_differ, record_outputs
 from autoprune.evaluation.training import TrainingPlan, train
@@ -129,6 +130,7 @@ def make_subject(
         shape: of one image; without data of one as the task's part takes it.
     """
     model.eval()
+    dataset = None if dataset is None else laid_out(model, dataset)
     task = task_of(spec) if dataset is None else dataset.task
     part = "" if task is None else task.part
     seen = part_of(model, part)
