@@ -134,10 +134,10 @@ def make_subject(
     task = task_of(spec) if dataset is None else dataset.task
     part = "" if task is None else task.part
     seen = part_of(model, part)
-    if part and task is not None and dataset is not None:
-        shape = part_shape(model, dataset, task, spec.batch)
-    example = example_for(shape, spec.batch)
     with told_by_cause(dataset):
+        if part and task is not None and dataset is not None:
+            shape = part_shape(model, dataset, task, spec.batch)
+        example = example_for(shape, spec.batch)
         space = _space(spec, seen, example, dataset, progress)
     network = read_network(seen, example, space)
     return Subject(
