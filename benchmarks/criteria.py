@@ -24,6 +24,7 @@ from autoprune.data.registry import load_data
 from autoprune.evaluation.contract import EvaluationRequest, Fidelity, Metric
 from autoprune.evaluation.environment import prepare_training
 from autoprune.evaluation.evaluator import NetworkEvaluator
+from autoprune.evaluation.layout import laid_out
 from autoprune.evaluation.scoring import validate
 from autoprune.models.registry import build_model
 from autoprune.models.weights import load_weights
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.model, classes=len(dataset.classes), input_shape=dataset.input_shape
     ).eval()
     load_weights(model, options.weights)
+    dataset = laid_out(model, dataset)
     space = find_groups(model, torch.zeros(2, *dataset.input_shape))
     _, unpruned = validate(model, dataset)
     wanted = fidelities(options.steps)

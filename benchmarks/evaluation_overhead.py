@@ -92,7 +92,7 @@ def measure(
     evaluator = NetworkEvaluator(model, space, dataset, criterion="l2", metric=Metric(), seed=0)
     request = EvaluationRequest(widths, fidelity, want_weights=True)
     kept = choose_units("l2", model.state_dict(), space, widths)
-    pruned = arranged(prune(model, space, kept))
+    pruned = arranged(prune(model, space, kept), dataset.layout)
     source = TrainingBatches(dataset, fidelity.batch_size, 0, "finetune")
     training = list(source.first(fidelity.steps))
     recalibration = list(source.first(fidelity.recalibration_batches))

@@ -21,6 +21,7 @@ from autoprune.data.dataset import Dataset
 from autoprune.data.registry import load_data
 from autoprune.data.seeding import isolated_randomness
 from autoprune.evaluation.environment import prepare_training
+from autoprune.evaluation.layout import laid_out
 from autoprune.evaluation.scoring import validate
 from autoprune.evaluation.training import TrainingPlan, train
 from autoprune.models.registry import build_model
@@ -37,6 +38,7 @@ def main() -> None:
             options.model, classes=len(dataset.classes), input_shape=dataset.input_shape
         )
     plan = TrainingPlan(options.epochs, learning_rate=options.lr, warmup=0.2)
+    dataset = laid_out(model, dataset)
     trained = run(model, dataset, plan, options.seed, options.out.with_suffix(".checkpoint"))
     save_weights(trained.state_dict(), options.out)
     _, accuracy = validate(trained, dataset)

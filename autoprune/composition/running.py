@@ -164,6 +164,7 @@ def make_executor(plan: Plan, environment: str | None) -> Executor:
         part=subject.part,
         outputs=plan.outputs,
         device=spec.train_device,
+        layout=subject.data.layout,
     )
     workers = spec.workers or _default_workers(spec)
     if spec.executor == "ray":

@@ -9,6 +9,7 @@ import numpy as np
 from autoprune.budget import latency_key
 from autoprune.errors import InputError, TaskError
 from autoprune.evaluation.base import leakage_warning, score_base
+from autoprune.evaluation.both_modes import compare_modes
 from autoprune.evaluation.environment import training_device
 from autoprune.evaluation.metrics import metric_of
 from autoprune.evaluation.placement import placed
@@ -31,6 +32,9 @@ def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
     model, space, data = subject.model, subject.space, subject.data
     rankings = Rankings(model, space, data, spec.criterion, spec.seed, device)
     check_trainable(model, space, data, rankings.base().choose(floor), device)
+    told = compare_modes(model, data, device)
+    if told:
+        progress("warning", {"text": told})
     model = placed(model, device)
     metric = metric_of(spec.metric, subject.task)
     try:

@@ -73,6 +73,9 @@ class Dataset:
         val_carved: the validation split was taken out of the training images.
         task: what the targets mean, where they are no class numbers, and what for; None for
             classification. It is not part of the digest.
+        layout: in memory, of the images [N, C, H, W] that a network is given on a CPU, and of its
+            weights; :func:`~autoprune.evaluation.layout.laid_out` finds the one that fits the
+            network. It is not part of the digest.
     """
 
     name: str
@@ -85,6 +88,7 @@ class Dataset:
     augmentation: Augmentation = Augmentation()
     val_carved: bool = False
     task: Task | None = None
+    layout: torch.memory_format = torch.channels_last
 
     def __post_init__(self) -> None:
         if self.task is None and len(self.classes) < 2:
@@ -179,6 +183,10 @@ class Dataset:
         """The same data with what its targets are for; with its own task where None is given."""
         return self if task is None else replace(self, task=task)
 
+    def in_layout(self, layout: torch.memory_format) -> Dataset:
+        """The same data, whose images a network is given in that layout."""
+        return self if layout == self.layout else replace(self, layout=layout)
+
     def order(self, split: SplitName, seed: int) -> torch.Tensor:
         """An order [N] of a split whose every prefix is like the whole: classes in proportion."""
         chosen = self.split(split)
@@ -187,9 +195,9 @@ class Dataset:
         return random_order(len(chosen), seed)
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """Images [n, C, H, W] as the network expects them: float32, channels last in memory."""
+        """Images [n, C, H, W] as the network expects them: float32, in the dataset's layout."""
         scale, shift = self._affine(images)
-        layout = torch.channels_last if images.ndim == 4 else torch.preserve_format
+        layout = self.layout if images.ndim == 4 else torch.preserve_format
         # A copy also where the images are float32 already: the split must never be written to.
         values = images.to(torch.float32, memory_format=layout, copy=True)
         return values.mul_(scale).add_(shift)

@@ -75,7 +75,7 @@ class NetworkEvaluator:
         self._seed = seed
         self._device = device
         self._objective = objective_of(dataset)
-        teacher = arranged(copy.deepcopy(self._base), device)
+        teacher = arranged(copy.deepcopy(self._base), dataset.layout, device)
         self._teacher = Teacher(teacher, self._objective)
         self._held = HeldBatches()
         self._moments: dict[tuple[bytes | None, int, int], Moments] = {}
@@ -131,14 +131,14 @@ class NetworkEvaluator:
             key = request.start, fidelity.reconstruction_batches, fidelity.batch_size
             state = reconstruct(state, self._space, kept, self._measured(key, state, fidelity))
         model = prune(self._base, self._space, kept, state)
-        return arranged(model, self._device), kept
+        return arranged(model, self._dataset.layout, self._device), kept
 
     def _measured(
         self, key: tuple[bytes | None, int, int], state: State, fidelity: Fidelity
     ) -> Moments:
         """Second moments with these weights, which the key names; kept for the next candidate."""
         if key not in self._moments:
-            model = arranged(fit(self._base, state), self._device)
+            model = arranged(fit(self._base, state), self._dataset.layout, self._device)
             of_the_base = {key: m for key, m in self._moments.items() if key[0] is None}
             batches = self._first("reconstruction", fidelity, fidelity.reconstruction_batches)
             measured = measure_moments(model, self._space, batches, self._objective)

@@ -1,4 +1,4 @@
-"""Evaluation mode for the length of a block."""
+"""A mode for the length of a block."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 
 @contextmanager
@@ -20,3 +22,20 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def training_around_norms(model: nn.Module) -> Iterator[None]:
+    """Inside, all modules but batch norms and dropouts are in training mode."""
+    switched = [
+        module
+        for module in model.modules()
+        if not module.training and not isinstance(module, _BatchNorm | _DropoutNd)
+    ]
+    for module in switched:
+        module.training = True
+    try:
+        yield
+    finally:
+        for module in switched:
+            module.training = False

@@ -19,20 +19,26 @@ def device_of(model: nn.Module) -> torch.device:
     return CPU if first is None else first.device
 
 
-def arranged(model: nn.Module, device: torch.device | None = None) -> nn.Module:
+def arranged(
+    model: nn.Module, layout: torch.memory_format, device: torch.device | None = None
+) -> nn.Module:
     """``model`` itself, on ``device`` or where it is, with its layout in memory.
+
+    Args:
+        layout: of the images that it is given on a CPU, :attr:`Dataset.layout`.
+    """
+    device = device_of(model) if device is None else device
+    moved: nn.Module = model.to(device=device, memory_format=layout_on(device, layout))  # type: ignore[call-overload]
+    return moved
+
+
+def layout_on(device: torch.device, layout: torch.memory_format) -> torch.memory_format:
+    """Of images and of the weights of convolutions, where it is ``layout`` on a CPU.
 
     Channels last trains a ResNet-20 about a seventh faster on a CPU, and far slower on a GPU in
     float32.
     """
-    device = device_of(model) if device is None else device
-    moved: nn.Module = model.to(device=device, memory_format=layout_on(device))  # type: ignore[call-overload]
-    return moved
-
-
-def layout_on(device: torch.device) -> torch.memory_format:
-    """Of images and of the weights of convolutions."""
-    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
+    return layout if device.type == "cpu" else torch.contiguous_format
 
 
 def placed(model: nn.Module, device: torch.device) -> nn.Module:
@@ -48,8 +54,12 @@ def follow(tree: Any, device: torch.device) -> Any:
 
 
 def sent(images: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Images [N, ...] on ``device``, in the layout that they have there."""
+    """Images [N, ...] on ``device``, in the layout that they have there.
+
+    Args:
+        images: on the CPU, in the layout of their dataset.
+    """
     if device == CPU:
         return images
-    layout = layout_on(device) if images.ndim == 4 else torch.preserve_format
+    layout = torch.contiguous_format if images.ndim == 4 else torch.preserve_format
     return images.to(device).contiguous(memory_format=layout)

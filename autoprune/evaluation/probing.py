@@ -121,7 +121,7 @@ class Prober:
         return self._prepared[1]
 
     def _record(self, probe: Probe) -> _Prepared:
-        network = arranged(copy.deepcopy(self._model), self._device).eval()
+        network = arranged(copy.deepcopy(self._model), self._dataset.layout, self._device).eval()
         state = {name: tensor.cpu().clone() for name, tensor in network.state_dict().items()}
         images = len(self._dataset.val)
         images = min(probe.images, images) if probe.images else images

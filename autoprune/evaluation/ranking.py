@@ -14,7 +14,7 @@ from autoprune.data.seeding import isolated_randomness
 from autoprune.errors import ModelError
 from autoprune.evaluation.batches import Batch, TrainingBatches, derive_seed
 from autoprune.evaluation.objective import CLASSES, Objective, objective_of
-from autoprune.evaluation.placement import CPU, arranged, placed
+from autoprune.evaluation.placement import CPU, arranged
 from autoprune.pruning.criteria import Ranking, State, needs_gradients
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.surgery import fit
@@ -84,7 +84,9 @@ class Rankings:
             self._dataset, BATCH_SIZE, self._seed, "gradients", device=self._device
         )
         with isolated_randomness(derive_seed(self._seed, "gradients")):
-            network = placed(fit(self._network, state, share=True), self._device)
+            network = arranged(
+                fit(self._network, state, share=True), self._dataset.layout, self._device
+            )
             return measure_gradients(network, batches.first(BATCHES), objective_of(self._dataset))
 
 
@@ -97,14 +99,14 @@ def measure_gradients(
     the filters before them, and gradient x weight sums to zero over each.
 
     Args:
-        model: left alone; a copy of it is run in eval mode.
+        model: left alone; a copy of it is run in eval mode, in the layout that it has.
         batches: of equal size.
         objective: whose loss it is.
 
     Raises:
         ModelError: the loss is NaN or infinite.
     """
-    network = arranged(copy.deepcopy(model)).eval()
+    network = copy.deepcopy(model).eval()
     for parameter in network.parameters():
         parameter.requires_grad_(parameter.is_floating_point())  # frozen ones are pruned as well
     count, total = 0, 0.0

@@ -41,6 +41,7 @@ class EvaluatorRecipe:
         part: name of the submodule that outputs were recorded of; empty for the whole network.
         outputs: what the unpruned network puts out; a process that builds another one by the same
             name is refused. None accepts any.
+        layout: of data that is named, as the network takes it; a dataset brings its own.
     """
 
     model: str | torch.nn.Module
@@ -58,6 +59,7 @@ class EvaluatorRecipe:
     part: str = ""
     outputs: Recorded | None = None
     device: str = "cpu"
+    layout: torch.memory_format = torch.channels_last
 
     def __call__(self) -> Evaluator:
         """Load everything and make the evaluator."""
@@ -71,7 +73,8 @@ class EvaluatorRecipe:
             )
         data = self.data
         if isinstance(data, str):
-            data = load_data(data, cache_dir=cache_folder(), task=self.task)
+            loaded = load_data(data, cache_dir=cache_folder(), task=self.task)
+            data = loaded.in_layout(self.layout)
         model = self.model
         if isinstance(model, str):
             model = build_model(model, classes=self.classes, input_shape=self.input_shape)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 
 from autoprune.data.targets import describe
 from autoprune.data.task import Task
 from autoprune.errors import TaskError
+from autoprune.evaluation.modes import training_around_norms
 from autoprune.user_code import raised
 
 
@@ -43,7 +40,7 @@ class TaskObjective:
         arguments = self._arguments(images, targets)
         if not self.task.loss_in_training_mode:
             return model(*arguments)
-        with _training_around_norms(model):
+        with training_around_norms(model):
             return model(*arguments)
 
     def loss(
@@ -116,20 +113,3 @@ def check_finite_loss(task: Task, loss: torch.Tensor, when: str) -> None:
             f"the loss of {task.says} is {value} {when}: expected a finite number; check the "
             "targets, the weights of the network, and how images are normalised"
         )
-
-
-@contextmanager
-def _training_around_norms(model: nn.Module) -> Iterator[None]:
-    """Inside, all modules but batch norms and dropouts are in training mode."""
-    switched = [
-        module
-        for module in model.modules()
-        if not module.training and not isinstance(module, _BatchNorm | _DropoutNd)
-    ]
-    for module in switched:
-        module.training = True
-    try:
-        yield
-    finally:
-        for module in switched:
-            module.training = False

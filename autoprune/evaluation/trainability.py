@@ -14,7 +14,7 @@ from autoprune.data.seeding import isolated_randomness
 from autoprune.data.targets import Tree, take
 from autoprune.errors import ModelError, TaskError
 from autoprune.evaluation.objective import Objective, objective_of
-from autoprune.evaluation.placement import CPU, device_of, follow
+from autoprune.evaluation.placement import CPU, arranged, device_of, follow, sent
 from autoprune.evaluation.task_objective import check_finite_loss
 from autoprune.pruning.exporting import innermost, watching
 from autoprune.pruning.space import Kept, SearchSpace
@@ -39,14 +39,15 @@ def check_trainable(
         kept: units of the candidate that is tried after the unpruned network.
         device: where they are trained.
     """
-    _step(copy.deepcopy(model).to(device), dataset, "")
-    _step(prune(model, space, kept).to(device), dataset, _lost(space, kept))
+    _step(arranged(copy.deepcopy(model), dataset.layout, device), dataset, "")
+    pruned = arranged(prune(model, space, kept), dataset.layout, device)
+    _step(pruned, dataset, _lost(space, kept))
 
 
 def _step(network: nn.Module, dataset: Dataset, pruned: str) -> None:
     """Forward, loss and gradients; no weight changes."""
     device = device_of(network)
-    images = dataset.normalise(dataset.train.images[:IMAGES]).to(device)
+    images = sent(dataset.normalise(dataset.train.images[:IMAGES]), device)
     targets = follow(take(dataset.train.targets, torch.arange(len(images))), device)
     objective = objective_of(dataset)
     before = images.clone()

@@ -78,7 +78,7 @@ def train(
     momentum buffers.
 
     Args:
-        model: trained in place, on the device that it is on, channels last in memory.
+        model: trained in place, on the device that it is on, in the dataset's layout.
         dataset: its training split is used, nothing else.
         plan: how.
         seed: keys order, augmentation and dropout.
@@ -112,7 +112,7 @@ class _Run:
         seed: int,
         teacher: nn.Module | None,
     ) -> None:
-        self.model = arranged(model)
+        self.model = arranged(model, dataset.layout)
         self.plan = plan
         self.batches = TrainingBatches(
             dataset, plan.batch_size, seed, STREAM, device=device_of(model)

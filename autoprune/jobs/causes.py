@@ -11,6 +11,12 @@ from autoprune.errors import DataError, ModelError, WeightsError
 
 _CHANNELS = (1, 3)
 """Of images; a channel count that is also a height is no image's."""
+_WANT_INTEGERS = (
+    "scalar types: Long, Int; but got torch.FloatTensor",
+    "used as indices must be long",
+    "applicable to index tensor",
+)
+"""What torch says of floats in an embedding, in square brackets, in a one_hot."""
 
 
 @contextmanager
@@ -24,6 +30,7 @@ def told_by_cause(dataset: Dataset | None) -> Iterator[None]:
 
     Raises:
         DataError: the images have their channels last.
+        ModelError: the model takes whole numbers, as token ids are.
         WeightsError: the weights' classifier is of another number of classes.
     """
     try:
@@ -36,6 +43,8 @@ def told_by_cause(dataset: Dataset | None) -> Iterator[None]:
         outputs = _outputs_of_weights(error, dataset)
         if outputs is not None:
             raise WeightsError(_of_classes(dataset, outputs, error)) from error
+        if any(words in str(error) for words in _WANT_INTEGERS):
+            raise ModelError(_of_integers(error)) from error
         raise
 
 
@@ -50,6 +59,15 @@ def _of_layout(dataset: Dataset, error: Exception) -> str:
         f"{dataset.name}: your data looks like N,H,W,C (images of shape "
         f"{(height, width, channels)}), expected N,C,H,W, here {(channels, height, width)}: turn "
         f"the images with images.permute(0, 3, 1, 2). What it stopped at: {error}"
+    )
+
+
+def _of_integers(error: Exception) -> str:
+    return (
+        f"{error}. Networks are given floating-point inputs here, also where the data holds whole "
+        "numbers, as token ids: write .long() in the forward before what looks them up, and name "
+        "with part= of a task the submodule behind it, which is pruned and measured: see "
+        "docs/tasks.md"
     )
 
 

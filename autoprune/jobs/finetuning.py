@@ -177,7 +177,8 @@ class WinnerFinetuner:
         """A copy of the unpruned network, laid out in memory as what it teaches."""
         if self.plan.teacher == 0:
             return None
-        return arranged(copy.deepcopy(self.subject.model), self.device)
+        layout = self.subject.data.layout
+        return arranged(copy.deepcopy(self.subject.model), layout, self.device)
 
     def clean_up(self, context: SearchContext) -> None:
         """Delete the last epoch's checkpoint."""

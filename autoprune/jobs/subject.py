@@ -16,6 +16,7 @@ from autoprune.data.task import Task
 from autoprune.data.task_names import load_task
 from autoprune.errors import DataError, ModelError, StorageError
 from autoprune.evaluation.environment import set_training_threads
+from autoprune.evaluation.layout import laid_out
 from autoprune.evaluation.part_inputs import part_shape
 from autoprune.evaluation.recorded_outputs import Recorded, outputs_differ, record_outputs
 from autoprune.evaluation.training import TrainingPlan, train
@@ -129,13 +130,14 @@ def make_subject(
         shape: of one image; without data of one as the task's part takes it.
     """
     model.eval()
+    dataset = None if dataset is None else laid_out(model, dataset)
     task = task_of(spec) if dataset is None else dataset.task
     part = "" if task is None else task.part
     seen = part_of(model, part)
-    if part and task is not None and dataset is not None:
-        shape = part_shape(model, dataset, task, spec.batch)
-    example = example_for(shape, spec.batch)
     with told_by_cause(dataset):
+        if part and task is not None and dataset is not None:
+            shape = part_shape(model, dataset, task, spec.batch)
+        example = example_for(shape, spec.batch)
         space = _space(spec, seen, example, dataset, progress)
     network = read_network(seen, example, space)
     return Subject(

@@ -256,6 +256,33 @@ def all_frozen(num_classes: int) -> nn.Module:
     return network(num_classes).requires_grad_(False)
 
 
+class SoftmaxInEvaluation(TinyNet):
+    """Tells probabilities once it is trained."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores = super().forward(images)
+        return scores if self.training else scores.softmax(1)
+
+
+def softmax_in_evaluation(num_classes: int) -> nn.Module:
+    return _seeded(SoftmaxInEvaluation, num_classes)
+
+
+class LooksUp(TinyNet):
+    """Takes its images for whole numbers."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(classes)
+        self.table = nn.Embedding(10, 64)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(self.table(images[:, 0, 0]).unflatten(2, (8, 8)))
+
+
+def looks_up(num_classes: int) -> nn.Module:
+    return _seeded(LooksUp, num_classes)
+
+
 class TakesChannelsLast(TinyNet):
     """Turns its images round itself."""
 

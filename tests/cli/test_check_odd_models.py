@@ -29,6 +29,8 @@ REFUSALS = {
     "double": ("'first.0.weight'", "torch.float64", ".float()"),
     "lazy_on_other_images": ("(1, 8, 8)", "'second.0'", "lazy", "Check the input shape"),
     "auxiliary_in_training": ("in training mode", "(2, 10)", "tuple of 2", "return them alone"),
+    "softmax_in_evaluation": ("SoftmaxInEvaluation", "in evaluation mode", "outside of the net"),
+    "looks_up": ("layer 'table'", "floating-point inputs", ".long()", "part="),
     "training_in_place": ("in training mode", "changes its input in place", "images.clone()"),
     "training_only_layer": ("in training mode layer 'shortcut'", "64x10", "--ignore"),
     "all_frozen": ("cannot be trained", "requires_grad"),

@@ -159,7 +159,7 @@ def masked_by_hand(name: str, widths: dict[str, int]) -> tuple[nn.Module, list[s
 
 def loss_by_hand(model: nn.Module, norms: list[str], batch_size: int) -> float:
     """Mean cross-entropy with these batch norms on the statistics of the batch."""
-    arranged(model.eval())
+    arranged(model.eval(), torch.channels_last)
     for layer in norms:
         norm = model.get_submodule(layer)
         norm.train().momentum = 0.0

@@ -91,10 +91,10 @@ def test_statistics_are_measured_on_augmented_images_as_in_training(network, spa
     fidelity = Fidelity(steps=0, batch_size=32, recalibration_batches=3)
     result = evaluator.evaluate(EvaluationRequest(FULL, fidelity, want_weights=True))
     state, _, _ = unpack(result.weights)
-    expected = arranged(copy.deepcopy(network))
+    expected = arranged(copy.deepcopy(network), digits.layout)
     recalibrate(expected, TrainingBatches(digits, 32, 11, "recalibration", augment=True).first(3))
     assert torch.equal(state["bn2.running_mean"], expected.bn2.running_mean)
-    plain = arranged(copy.deepcopy(network))
+    plain = arranged(copy.deepcopy(network), digits.layout)
     recalibrate(plain, TrainingBatches(digits, 32, 11, "recalibration", augment=False).first(3))
     assert not torch.allclose(state["bn2.running_mean"], plain.bn2.running_mean)
 

@@ -28,9 +28,9 @@ def test_a_network_that_is_there_is_itself_and_another_one_is_copied():
 
 def test_channels_are_last_in_memory_on_a_cpu_alone():
     network = nn.Conv2d(4, 4, 3)
-    arranged(network)
+    arranged(network, torch.channels_last)
     assert network.weight.is_contiguous(memory_format=torch.channels_last)
-    arranged(network, ELSEWHERE)
+    arranged(network, torch.channels_last, ELSEWHERE)
     assert network.weight.is_contiguous()
 
 
