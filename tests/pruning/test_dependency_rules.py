@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional
@@ -144,6 +145,43 @@ def test_zeros_around_pixels_and_moved_pixels_change_nothing() -> None:
         return out(n.b(functional.interpolate(x, scale_factor=2)))
 
     assert units(spaced(Net(shifted, a=conv(4, 6), b=conv(6, 3)), IMAGES)) == {"a": 6}
+
+
+@pytest.mark.parametrize(
+    "how", [{"value": 2.5}, {"mode": "reflect"}, {"mode": "replicate"}, {"mode": "circular"}]
+)
+def test_what_is_put_around_pixels_belongs_to_their_channel(how: dict[str, Any]) -> None:
+    def around(n: Any, x: torch.Tensor) -> torch.Tensor:
+        return out(n.b(functional.pad(torch.relu(n.a(x)), (1, 2, 0, 1), **how)))
+
+    assert units(spaced(Net(around, a=conv(4, 6), b=conv(6, 3)), IMAGES)) == {"a": 6}
+
+
+def test_a_convolution_that_pads_by_pixels_is_pruned_on_both_sides() -> None:
+    net = Net(
+        lambda n, x: out(n.c(n.b(n.a(x)))),
+        a=conv(4, 6, padding_mode="reflect"),
+        b=conv(6, 5, padding_mode="circular"),
+        c=conv(5, 3),
+    )
+    assert units(spaced(net, IMAGES)) == {"a": 6, "b": 5}
+
+
+def test_padding_channels_by_others_of_them_leaves_them_whole() -> None:
+    def wrapped(n: Any, x: torch.Tensor) -> torch.Tensor:
+        y = functional.pad(n.a(x).flatten(2).transpose(1, 2), (1, 1), mode="circular")
+        return n.c(n.b(y)).mean(1)
+
+    space = spaced(Net(wrapped, a=conv(4, 6), b=nn.Linear(8, 5), c=nn.Linear(5, 3)), IMAGES)
+    assert units(space) == {"b": 5}
+    assert "pads its channels by others of them" in reason(space, "a")
+
+
+def test_channels_of_a_number_that_a_padding_adds_stay() -> None:
+    def widened(n: Any, x: torch.Tensor) -> torch.Tensor:
+        return out(n.b(functional.pad(n.a(x), (0, 0, 0, 0, 1, 1), value=2.5)))
+
+    assert units(spaced(Net(widened, a=conv(4, 6), b=conv(8, 3)), IMAGES)) == {"a": 6}
 
 
 def test_channels_of_zeros_that_a_padding_adds_stay() -> None:

@@ -74,3 +74,15 @@ def test_the_copy_before_an_even_kernel_has_fewer_channels_where_they_are_pruned
     )
     assert [group.name for group in space.groups] == ["0"]
     assert copy.inputs.multiples == copy.outputs.multiples == ((0, 1),)
+
+
+@pytest.mark.parametrize("how", ["zeros", "reflect", "replicate", "circular"])
+def test_whatever_is_put_around_pixels_costs_a_copy_with_them(how: str) -> None:
+    pads = {
+        "zeros": nn.ZeroPad2d,
+        "reflect": nn.ReflectionPad2d,
+        "replicate": nn.ReplicationPad2d,
+        "circular": nn.CircularPad2d,
+    }
+    model = nn.Sequential(pads[how]((1, 2, 0, 1)), nn.Conv2d(3, 4, 3, bias=False))
+    assert priced(model, 1, 3, 9, 9)[0] == Operator("concat", 3, 3, 10, 12)
