@@ -158,6 +158,7 @@ def _without(axis: int, dim: int) -> int | None:
 
 _MOVERS: dict[str, Callable[[fx.Node, int, int], int | None]] = {
     "expand": _expanded,
+    "expand_as": _expanded,
     "permute": _permuted,
     "select": _selected,
     "swapaxes": _transposed,

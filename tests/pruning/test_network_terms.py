@@ -169,3 +169,40 @@ def test_what_is_resized_is_priced_by_the_sizes_before_and_after() -> None:
         Operator("resize", 4, 4, 12, 16, (5, 7), variant="bilinear"),
         Operator("resize", 4, 4, 5, 7, (9, 9), variant="bilinear_corners"),
     ]
+
+
+class Gated(nn.Module):
+    """Squeeze-and-excite, with the gate expanded by hand or by the multiplication."""
+
+    def __init__(self, by_hand: bool) -> None:
+        super().__init__()
+        self.by_hand = by_hand
+        self.stem, self.head = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 4, 1)
+        self.down, self.up = nn.Linear(16, 8), nn.Linear(8, 16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        gate = self.up(torch.relu(self.down(x.mean((2, 3))))).sigmoid()[:, :, None, None]
+        return self.head(x * (gate.expand_as(x) if self.by_hand else gate)).mean((2, 3))
+
+
+def test_an_expansion_to_the_size_of_another_tensor_costs_nothing_and_keeps_groups() -> None:
+    images, read = torch.randn(1, 3, 9, 9), []
+    for by_hand in (True, False):
+        model = Gated(by_hand).eval()
+        space = find_groups(model, images)
+        assert [(group.name, group.units) for group in space.groups] == [("stem", 16), ("down", 8)]
+        read.append(read_network(model, images, space).terms)
+    assert read[0] == read[1]
+
+
+def test_a_parameter_expanded_to_the_size_of_the_images_is_read() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(3, 1, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.scale.expand_as(x)
+
+    assert [op.kind for op in operators(Scaled().eval(), 1, 3, 9, 9)] == ["multiply"]

@@ -42,7 +42,7 @@ def moved(reading: Reading, node: fx.Node) -> Flow | None:
 def padded(reading: Reading, node: fx.Node) -> Flow | None:
     """What is put around the pixels belongs to their channel, whatever it is.
 
-    Along the axis that counts the channels, constants stay; channels repeated there leave all whole.
+    Along the axis that counts the channels, constants stay; repeated channels leave all whole.
     """
     source = argument(node, 0, None)
     flow, padding = reading.flow(source), list(argument(node, 1, None))
