@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from autoprune.data.targets import describe
@@ -120,11 +120,11 @@ def check_finite_loss(task: Task, loss: torch.Tensor, when: str) -> None:
 
 @contextmanager
 def _training_around_norms(model: nn.Module) -> Iterator[None]:
-    """Inside, all modules but batch norms and dropouts are in training mode."""
+    """Inside, all modules but norms of channels and dropouts are in training mode."""
     switched = [
         module
         for module in model.modules()
-        if not module.training and not isinstance(module, _BatchNorm | _DropoutNd)
+        if not module.training and not isinstance(module, _NormBase | _DropoutNd)
     ]
     for module in switched:
         module.training = True

@@ -56,6 +56,11 @@ def _batch_norm(reading: Reading, node: fx.Node) -> Flow:
     return fused or reading.alike(node, "batch_norm")
 
 
+def _instance_norm(reading: Reading, node: fx.Node) -> Flow:
+    """By statistics of the image, or by stored ones, as a batch norm that nothing can take in."""
+    return reading.alike(node, "instance_norm" if argument(node, 5, True) else "batch_norm")
+
+
 def _layer_norm(reading: Reading, node: fx.Node) -> Flow:
     source, flow = reading.source(node)
     shape = shape_of(source)
@@ -193,6 +198,7 @@ RULES: dict[str, Rule] = {
     "conv_transpose2d": _conv_transpose,
     "linear": _linear,
     "batch_norm": _batch_norm,
+    "instance_norm": _instance_norm,
     "layer_norm": _layer_norm,
     "group_norm": _group_norm,
     "hardtanh": _hardtanh,

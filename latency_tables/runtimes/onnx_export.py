@@ -116,4 +116,5 @@ def _with_plain_padding(content: bytes) -> bytes:
             kept = [a for a in node.attribute if a.name not in ("auto_pad", "pads")]
             del node.attribute[:]
             node.attribute.extend([*kept, onnx.helper.make_attribute("pads", pads)])
-    return model.SerializeToString()
+    numbered: bytes = model.SerializeToString()
+    return numbered

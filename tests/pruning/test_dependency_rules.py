@@ -208,6 +208,31 @@ def test_a_layer_norm_over_channels_leaves_them_whole_and_hidden_ones_are_pruned
     assert "layer norm" in reason(space, "stem")
 
 
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("tracked", [True, False])
+def test_an_instance_norm_is_cut_with_the_channels_it_normalises(
+    affine: bool, tracked: bool
+) -> None:
+    how: dict[str, Any] = {"affine": affine, "track_running_stats": tracked}
+    net = Net(
+        lambda n, x: n.c(n.row(n.b(n.image(n.a(x))).flatten(2))).mean(2),
+        a=conv(4, 6),
+        image=nn.InstanceNorm2d(6, **how),
+        b=conv(6, 5),
+        row=nn.InstanceNorm1d(5, **how),
+        c=nn.Conv1d(5, 3, 1),
+    )
+    torch.manual_seed(1)
+    for tensor in (*net.image.state_dict().values(), *net.row.state_dict().values()):
+        if tensor.is_floating_point():
+            tensor.uniform_(0.5, 2.0)
+    space = spaced(net, IMAGES)
+    assert units(space) == {"a": 6, "b": 5}
+    narrow = prune(net, space, random_kept(space, 1))
+    if affine or tracked:
+        assert narrow.image.num_features == narrow.a.out_channels < 6
+
+
 def test_a_group_norm_leaves_its_channels_whole() -> None:
     net = Net(
         lambda n, x: out(n.b(n.norm(n.a(x)))), a=conv(4, 6), b=conv(6, 5), norm=nn.GroupNorm(2, 6)

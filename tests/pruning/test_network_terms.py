@@ -57,6 +57,27 @@ def test_a_batch_norm_or_activation_that_others_bypass_stays_an_operator_of_its_
     assert kinds == ["conv", "activation", "batch_norm", "multiply"]
 
 
+def test_an_instance_norm_with_stored_statistics_costs_what_a_batch_norm_alone_does() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 1, bias=False),
+        nn.InstanceNorm2d(4, affine=True, track_running_stats=True),
+        nn.ReLU(),
+        nn.Conv2d(4, 5, 1, bias=False),
+        nn.InstanceNorm2d(5),
+        nn.ReLU(),
+        nn.Flatten(2),
+        nn.InstanceNorm1d(5, affine=True),
+    )
+    assert operators(model.eval(), 2, 3, 8, 8) == [
+        Operator("conv", 3, 4, 8, 8),
+        Operator("batch_norm", 4, 4, 8, 8, activation="relu"),
+        Operator("conv", 4, 5, 8, 8),
+        Operator("instance_norm", 5, 5, 8, 8),
+        Operator("activation", 5, 5, 8, 8, activation="relu"),
+        Operator("instance_norm", 5, 5, 64),
+    ]
+
+
 def test_poolings_and_views_follow_their_rules() -> None:
     model = nn.Sequential(
         nn.MaxPool2d(3, 2, padding=1),
