@@ -227,3 +227,30 @@ def test_a_parameter_expanded_to_the_size_of_the_images_is_read() -> None:
             return x * self.scale.expand_as(x)
 
     assert [op.kind for op in operators(Scaled().eval(), 1, 3, 9, 9)] == ["multiply"]
+
+
+class Halves(nn.Module):
+    """Two halves of a layer's channels, by slices or by a chunk, of which one goes on."""
+
+    def __init__(self, sliced: bool) -> None:
+        super().__init__()
+        self.sliced = sliced
+        self.stem, self.side = nn.Conv2d(3, 16, 1), nn.Conv2d(8, 8, 1)
+        self.head = nn.Conv2d(16, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        first, second = (x[:, :8], x[:, 8:]) if self.sliced else x.chunk(2, 1)
+        return self.head(torch.cat([first, self.side(second)], 1)).mean((2, 3))
+
+
+def test_a_slice_of_prunable_channels_is_refused_with_both_ways_out() -> None:
+    images, sliced = torch.randn(1, 3, 8, 8), Halves(sliced=True).eval()
+    with pytest.raises(ModelError, match=r"chunk\(2, 1\).*; or exclude .*\(--ignore stem\)"):
+        read_network(sliced, images, find_groups(sliced, images))
+    ignoring = find_groups(sliced, images, ignore=["stem"])
+    assert len(read_network(sliced, images, ignoring).terms) == 5
+    chunked = Halves(sliced=False).eval()
+    space = find_groups(chunked, images)
+    assert "stem" in {group.name for group in space.groups}
+    assert len(read_network(chunked, images, space).terms) == 5
