@@ -13,6 +13,7 @@ OperatorKind = Literal[
     "matmul",
     "attention",
     "batch_norm",
+    "instance_norm",
     "layer_norm",
     "group_norm",
     "l2_norm",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 
@@ -30,7 +30,7 @@ def training_around_norms(model: nn.Module) -> Iterator[None]:
     switched = [
         module
         for module in model.modules()
-        if not module.training and not isinstance(module, _BatchNorm | _DropoutNd)
+        if not module.training and not isinstance(module, _NormBase | _DropoutNd)
     ]
     for module in switched:
         module.training = True

@@ -49,6 +49,7 @@ class Reading:
     Args:
         sizes: of the model's tensors, as functions of the widths.
         full: the groups' widths in the unpruned network.
+        layers: one of each group; to ignore it leaves the group whole.
         tensors: placeholder -> name of the parameter or buffer.
         maps: layer -> channel map.
         batch: images of the example input.
@@ -58,6 +59,7 @@ class Reading:
 
     sizes: TensorChannels
     full: list[int]
+    layers: list[str]
     tensors: dict[str, str]
     maps: dict[str, ChannelMap]
     batch: int
@@ -163,9 +165,18 @@ class Reading:
         """What to raise where no rule follows the prunable channels of ``source``."""
         return ModelError(
             f"layer {name_of(node)!r} takes prunable channels of shape {shape_of(source)} into "
-            f"{node.name!r}, where no rule follows them; exclude the layer that produces them "
-            "by pattern"
+            f"{node.name!r}, where no rule follows them; {self.exclusion(source)}"
         )
+
+    def exclusion(self, source: fx.Node) -> str:
+        """What to do about the prunable channels of ``source``, with the names to give."""
+        flow = self.flows.get(source)
+        heads = flow.heads if flow is not None else None
+        counted = [*([flow.channels] if flow else []), *([heads.units] if heads else [])]
+        groups = sorted({group for channels in counted for group, _ in channels.multiples})
+        layers = dict.fromkeys(self.layers[group] for group in groups)
+        options = " ".join(f"--ignore {layer}" for layer in layers) or "--ignore"
+        return f"exclude the layers that produce them ({options})"
 
 
 Rule = Callable[[Reading, fx.Node], Flow]

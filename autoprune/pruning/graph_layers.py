@@ -12,6 +12,7 @@ from autoprune.errors import ModelError
 from autoprune.pruning.channels import Channels
 from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
 from autoprune.pruning.graph_nodes import argument, layer_of, operator_name, pair, shape_of
+from autoprune.pruning.graph_padding import padded_at_the_end, padding_of
 from autoprune.pruning.terms import Term
 from latency_tables.operators import CONVOLUTIONS, Operator, OperatorKind
 
@@ -55,6 +56,11 @@ def _batch_norm(reading: Reading, node: fx.Node) -> Flow:
     return fused or reading.alike(node, "batch_norm")
 
 
+def _instance_norm(reading: Reading, node: fx.Node) -> Flow:
+    """By statistics of the image, or by stored ones, as a batch norm that nothing can take in."""
+    return reading.alike(node, "instance_norm" if argument(node, 5, True) else "batch_norm")
+
+
 def _layer_norm(reading: Reading, node: fx.Node) -> Flow:
     source, flow = reading.source(node)
     shape = shape_of(source)
@@ -84,7 +90,8 @@ def _conv(reading: Reading, node: fx.Node) -> Flow:
     name, weight = reading.weight(node)
     source, _ = reading.source(node)
     groups = int(argument(node, 6, 1))
-    height, width = (1, 1, *shape_of(source)[2:])[-2:]
+    padding, more = padding_of(node, weight[2:])
+    height, width = padded_at_the_end(reading, node, source, more)
     operator = Operator(
         kind,
         shape_of(source)[1],
@@ -93,7 +100,7 @@ def _conv(reading: Reading, node: fx.Node) -> Flow:
         width,
         kernel=_two(weight[2:], 1),
         stride=_two(argument(node, 3, 1), 1, len(weight) - 2),
-        padding=_two(argument(node, 4, 0), 0, len(weight) - 2),
+        padding=_two(padding, 0),
         dilation=_two(argument(node, 5, 1), 1, len(weight) - 2),
         groups=groups,
         bias=argument(node, 2, None) is not None,
@@ -191,6 +198,7 @@ RULES: dict[str, Rule] = {
     "conv_transpose2d": _conv_transpose,
     "linear": _linear,
     "batch_norm": _batch_norm,
+    "instance_norm": _instance_norm,
     "layer_norm": _layer_norm,
     "group_norm": _group_norm,
     "hardtanh": _hardtanh,

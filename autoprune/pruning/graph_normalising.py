@@ -14,6 +14,7 @@ from torch import fx
 from autoprune.errors import ModelError
 from autoprune.pruning.channels import Channels
 from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
+from autoprune.pruning.graph_heads import view_with_heads
 from autoprune.pruning.graph_nodes import argument, operator_name, shape_of
 from autoprune.pruning.terms import Term
 from latency_tables.operators import Operator
@@ -68,6 +69,14 @@ def _part(reading: Reading, node: fx.Node) -> Flow:
     return flow
 
 
+def _expanded(reading: Reading, node: fx.Node) -> Flow:
+    """The length beside the tensor it divides; anything else is expanded as a view is."""
+    bounded: Any = node.args[0]
+    if operator_name(bounded) == _STEPS[2] and operator_name(bounded.args[0]) == _STEPS[3]:
+        return _part(reading, node)
+    return view_with_heads(reading, node)
+
+
 def _check_users(node: fx.Node) -> None:
     """That each step is read by the next one alone, up to the division of the same tensor."""
     step = node
@@ -86,5 +95,5 @@ def _check_users(node: fx.Node) -> None:
 RULES: dict[str, Rule] = {
     "linalg_vector_norm": _length,
     "clamp_min": _part,
-    "expand_as": _part,
+    "expand_as": _expanded,
 }

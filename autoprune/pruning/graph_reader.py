@@ -58,6 +58,7 @@ def read_terms(
     reading = Reading(
         sizes=sizes,
         full=[group.units for group in space.groups],
+        layers=[group.producers[0] for group in space.groups],
         tensors={**signature.inputs_to_parameters, **signature.inputs_to_buffers},
         maps={n: m for n, m in model.named_modules() if isinstance(m, ChannelMap)},
         batch=shape_of(inputs[0])[0],

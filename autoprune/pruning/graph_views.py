@@ -95,14 +95,24 @@ def _recounted(reading: Reading, node: fx.Node, source: fx.Node, axis: int | Non
         raise ModelError(
             f"layer {name_of(node)!r} reshapes prunable channels by {operator_name(node)!r} from "
             f"{shape_of(node.all_input_nodes[0]) if is_tensor(source) else source.name} to "
-            f"{shape_of(node)}, which no rule follows; exclude the layer that produces them by "
-            "pattern"
+            f"{shape_of(node)}, which no rule follows; {_instead(node, axis)}"
+            f"{reading.exclusion(source)}"
         )
     after = shape_of(node)
     if not after:
         return Flow(Channels(1), 0)
     place = min(1, len(after) - 1) if axis is None else axis
     return Flow(Channels(after[place]), place)
+
+
+def _instead(node: fx.Node, axis: int | None) -> str:
+    """Where a slice is one of equal parts: how to cut them so that they can be pruned."""
+    if operator_name(node) != "slice" or axis is None:
+        return ""
+    before, after = shape_of(node.all_input_nodes[0])[axis], shape_of(node)[axis]
+    if not after or before % after:
+        return ""
+    return f"equal parts as chunk({before // after}, {axis}) makes them can be pruned; or "
 
 
 def moved(node: fx.Node, axis: int, before: Shape, after: Shape) -> int | None:
@@ -158,6 +168,7 @@ def _without(axis: int, dim: int) -> int | None:
 
 _MOVERS: dict[str, Callable[[fx.Node, int, int], int | None]] = {
     "expand": _expanded,
+    "expand_as": _expanded,
     "permute": _permuted,
     "select": _selected,
     "swapaxes": _transposed,

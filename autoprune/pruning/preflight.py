@@ -151,12 +151,12 @@ def _collect(outputs: object, found: list[torch.Tensor]) -> None:
 
 
 def _probe(model: nn.Module, inputs: torch.Tensor, generator: torch.Generator) -> nn.Module:
-    """A copy whose signals neither die nor explode, with no trivial batch norm: errors show."""
+    """A copy whose signals neither die nor explode, with no trivial norm: errors show."""
     probe = copy.deepcopy(model).eval().requires_grad_(False)
     for parameter in probe.parameters():
         if not bool(parameter.any()):
             parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
-    norms = [m for m in probe.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    norms = [m for m in probe.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         _shake(norm, generator)
@@ -167,7 +167,7 @@ def _probe(model: nn.Module, inputs: torch.Tensor, generator: torch.Generator) -
     return probe
 
 
-def _shake(norm: nn.modules.batchnorm._BatchNorm, generator: torch.Generator) -> None:
+def _shake(norm: nn.modules.batchnorm._NormBase, generator: torch.Generator) -> None:
     if norm.affine:
         norm.weight.copy_(0.5 + torch.rand(norm.weight.shape, generator=generator))
         norm.bias.copy_(0.3 * torch.randn(norm.bias.shape, generator=generator))

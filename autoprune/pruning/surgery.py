@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from autoprune.models.attention import HeadedAttention
 from autoprune.pruning.space import Kept, PruningGroup, SearchSpace
 
 State = Mapping[str, torch.Tensor]
+
+# An instance norm without tensors has none to tell its channels by, and makes no use of their
+# number but to compare it.
+warnings.filterwarnings("ignore", "input's size at dim=.* does not match num_features", UserWarning)
 
 
 @dataclass
@@ -172,7 +177,7 @@ def _follow(module: nn.Module) -> None:
         _follow_conv(module)
     elif isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
-    elif isinstance(module, nn.modules.batchnorm._BatchNorm):
+    elif isinstance(module, nn.modules.batchnorm._NormBase):
         sized = module.weight if module.affine else module.running_mean
         module.num_features = module.num_features if sized is None else len(sized)
     elif isinstance(module, nn.PReLU):

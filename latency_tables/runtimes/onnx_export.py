@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import onnx
 import torch
 from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_leaves
@@ -55,7 +56,8 @@ def export_onnx(model: torch.nn.Module, example_input: torch.Tensor) -> bytes:
             input_names=[INPUT_NAME],
             output_names=output_names(count),
         )
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    return _with_plain_padding(content) if b"SAME_UPPER" in content else content
 
 
 def flat(outputs: Any) -> tuple[torch.Tensor, ...]:
@@ -97,3 +99,22 @@ def _with_plain_weights(model: torch.nn.Module) -> torch.nn.Module:
         for name, weight in weights.items():
             module.register_parameter(name, torch.nn.Parameter(weight))
     return model
+
+
+def _with_plain_padding(content: bytes) -> bytes:
+    """Convolutions of ``padding="same"`` with their padding in numbers.
+
+    ONNX Runtime refuses the exporter's words for it beside a dilation.
+    """
+    model = onnx.load_model_from_string(content)
+    for node in model.graph.node:
+        given = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type == "Conv" and given.get("auto_pad") == b"SAME_UPPER":
+            sides = zip(given["kernel_shape"], given["dilations"], strict=True)
+            total = [(kernel - 1) * dilation for kernel, dilation in sides]
+            pads = [*(t // 2 for t in total), *(t - t // 2 for t in total)]
+            kept = [a for a in node.attribute if a.name not in ("auto_pad", "pads")]
+            del node.attribute[:]
+            node.attribute.extend([*kept, onnx.helper.make_attribute("pads", pads)])
+    numbered: bytes = model.SerializeToString()
+    return numbered

@@ -140,6 +140,11 @@ def batch_norm(graph: GraphBuilder, op: Operator, value: str) -> str:
     return graph.node("BatchNormalization", value, scale, shift, mean, graph.constant(ones))
 
 
+def _instance_norm(graph: GraphBuilder, op: Operator) -> str:
+    scale, shift = (graph.weights(op.in_channels) for _ in range(2))
+    return graph.node("InstanceNormalization", INPUT_NAME, scale, shift)
+
+
 def _layer_norm(graph: GraphBuilder, op: Operator) -> str:
     scale, shift = (graph.weights(op.in_channels) for _ in range(2))
     return graph.node("LayerNormalization", INPUT_NAME, scale, shift, axis=-1)
@@ -175,6 +180,7 @@ KINDS: dict[str, Callable[[GraphBuilder, Operator], str]] = {
     "matmul": _matmul,
     "attention": _attention,
     "batch_norm": lambda graph, op: batch_norm(graph, op, INPUT_NAME),
+    "instance_norm": _instance_norm,
     "layer_norm": _layer_norm,
     "group_norm": _group_norm,
     "l2_norm": _l2_norm,

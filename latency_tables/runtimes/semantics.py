@@ -76,6 +76,8 @@ def _misfit(op: Operator) -> str | None:
         return f"{op.label}: its width must be a multiple of head_dim={op.head_dim}"
     if op.kind == "conv1d" and (op.height, op.kernel[0]) != (1, 1):
         return f"{op.label}: the height of a conv1d and of its kernel is 1"
+    if op.kind == "instance_norm" and op.height * op.width == 1:
+        return f"{op.label}: it takes its statistics over pixels, of which it needs two"
     reach = zip(op.output_padding, op.stride, op.dilation, strict=True)
     if any(padding and padding >= max(rest) for padding, *rest in reach):
         return (

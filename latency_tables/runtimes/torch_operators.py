@@ -149,6 +149,7 @@ _KINDS: dict[str, Callable[[Operator], nn.Module]] = {
     "matmul": _Matmul,
     "attention": _Attention,
     "batch_norm": _batch_norm,
+    "instance_norm": lambda op: nn.InstanceNorm2d(op.in_channels, affine=True),
     "layer_norm": lambda op: nn.LayerNorm(op.in_channels),
     "group_norm": lambda op: nn.GroupNorm(op.groups, op.in_channels),
     "l2_norm": lambda _: _L2Norm(),

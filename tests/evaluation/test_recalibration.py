@@ -28,6 +28,18 @@ def test_statistics_become_the_average_over_the_batches():
     torch.testing.assert_close(norm.running_var, variances.mean(0))
 
 
+def test_statistics_that_an_instance_norm_keeps_are_averaged_alike():
+    norm = nn.InstanceNorm2d(3, track_running_stats=True, momentum=0.3)
+    norm.running_mean.fill_(99.0)
+    given = batches()
+    recalibrate(nn.Sequential(norm), given)
+    variances = torch.stack([images.var((2, 3)).mean(0) for images, _ in given])
+    torch.testing.assert_close(norm.running_var, variances.mean(0))
+    means = torch.stack([images.mean((0, 2, 3)) for images, _ in given])
+    torch.testing.assert_close(norm.running_mean, means.mean(0))
+    assert (norm.momentum, norm.training) == (0.3, False)
+
+
 def test_everything_but_the_statistics_stays(digits, network):
     model = copy.deepcopy(network).train()
     recalibrate(model, TrainingBatches(digits, 32, 0, "x", augment=False).first(3))

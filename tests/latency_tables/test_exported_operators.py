@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 
 import onnx
+import onnxruntime
 import pytest
 import torch
 from test_runtime_contract import EVERY_KIND
@@ -61,3 +62,16 @@ def test_a_weight_that_is_computed_is_exported_as_the_constant_it_is(norm: str) 
         torch.testing.assert_close(torch.from_numpy(weight.copy()), model[0].weight)
         assert torch.equal(model(images), expected)
     assert torch.nn.utils.parametrize.is_parametrized(model[0])
+
+
+@pytest.mark.parametrize("kernel", [3, (4, 3)])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_padding_that_keeps_the_size_runs_at_any_kernel_and_dilation(
+    kernel: int | tuple[int, int], dilation: int
+) -> None:
+    model = torch.nn.Conv2d(3, 4, kernel, padding="same", dilation=dilation).eval()
+    images = torch.randn(1, 3, 8, 8)
+    session = onnxruntime.InferenceSession(export_onnx(model, images))
+    (output,) = session.run(None, {"input": images.numpy()})
+    with torch.no_grad():
+        assert torch.allclose(torch.from_numpy(output), model(images), atol=1e-5)

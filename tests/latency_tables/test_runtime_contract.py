@@ -60,6 +60,8 @@ EVERY_KIND = {
     "causal attention": Operator("attention", 12, 12, 9, 9, head_dim=6, variant="causal"),
     "masked attention": Operator("attention", 12, 12, 9, 7, head_dim=6, variant="masked"),
     "layer_norm": Operator("layer_norm", 8, 8, 9, 9),
+    "instance_norm": Operator("instance_norm", 8, 8, 9, 9),
+    "instance_norm of sequences": Operator("instance_norm", 8, 8, 9),
     "group_norm": Operator("group_norm", 8, 8, 9, 9, groups=4),
     "l2_norm": Operator("l2_norm", 8, 8, 9),
     "softmax": Operator("softmax", 8, 8, 9),
@@ -206,7 +208,10 @@ def outputs_of_both(op: Operator) -> tuple[Any, Any]:
     return session.run(None, feeds)[0], expected.numpy()
 
 
-_WEIGHTED = {*CONVOLUTIONS, "linear", "batch_norm", "layer_norm", "group_norm", "per_channel"}
+_WEIGHTED = {
+    *CONVOLUTIONS,
+    *("linear", "batch_norm", "instance_norm", "layer_norm", "group_norm", "per_channel"),
+}
 
 
 @pytest.mark.parametrize("op", EVERY_KIND.values(), ids=EVERY_KIND)

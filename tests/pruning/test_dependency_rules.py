@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional
@@ -146,6 +147,43 @@ def test_zeros_around_pixels_and_moved_pixels_change_nothing() -> None:
     assert units(spaced(Net(shifted, a=conv(4, 6), b=conv(6, 3)), IMAGES)) == {"a": 6}
 
 
+@pytest.mark.parametrize(
+    "how", [{"value": 2.5}, {"mode": "reflect"}, {"mode": "replicate"}, {"mode": "circular"}]
+)
+def test_what_is_put_around_pixels_belongs_to_their_channel(how: dict[str, Any]) -> None:
+    def around(n: Any, x: torch.Tensor) -> torch.Tensor:
+        return out(n.b(functional.pad(torch.relu(n.a(x)), (1, 2, 0, 1), **how)))
+
+    assert units(spaced(Net(around, a=conv(4, 6), b=conv(6, 3)), IMAGES)) == {"a": 6}
+
+
+def test_a_convolution_that_pads_by_pixels_is_pruned_on_both_sides() -> None:
+    net = Net(
+        lambda n, x: out(n.c(n.b(n.a(x)))),
+        a=conv(4, 6, padding_mode="reflect"),
+        b=conv(6, 5, padding_mode="circular"),
+        c=conv(5, 3),
+    )
+    assert units(spaced(net, IMAGES)) == {"a": 6, "b": 5}
+
+
+def test_padding_channels_by_others_of_them_leaves_them_whole() -> None:
+    def wrapped(n: Any, x: torch.Tensor) -> torch.Tensor:
+        y = functional.pad(n.a(x).flatten(2).transpose(1, 2), (1, 1), mode="circular")
+        return n.c(n.b(y)).mean(1)
+
+    space = spaced(Net(wrapped, a=conv(4, 6), b=nn.Linear(8, 5), c=nn.Linear(5, 3)), IMAGES)
+    assert units(space) == {"b": 5}
+    assert "pads its channels by others of them" in reason(space, "a")
+
+
+def test_channels_of_a_number_that_a_padding_adds_stay() -> None:
+    def widened(n: Any, x: torch.Tensor) -> torch.Tensor:
+        return out(n.b(functional.pad(n.a(x), (0, 0, 0, 0, 1, 1), value=2.5)))
+
+    assert units(spaced(Net(widened, a=conv(4, 6), b=conv(8, 3)), IMAGES)) == {"a": 6}
+
+
 def test_channels_of_zeros_that_a_padding_adds_stay() -> None:
     def widened(n: Any, x: torch.Tensor) -> torch.Tensor:
         return out(n.c(functional.pad(n.a(x), (0, 0, 0, 0, 2, 2)) + n.b(x)))
@@ -168,6 +206,31 @@ def test_a_layer_norm_over_channels_leaves_them_whole_and_hidden_ones_are_pruned
     space = spaced(net, TOKENS)
     assert units(space) == {"up": 12}
     assert "layer norm" in reason(space, "stem")
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("tracked", [True, False])
+def test_an_instance_norm_is_cut_with_the_channels_it_normalises(
+    affine: bool, tracked: bool
+) -> None:
+    how: dict[str, Any] = {"affine": affine, "track_running_stats": tracked}
+    net = Net(
+        lambda n, x: n.c(n.row(n.b(n.image(n.a(x))).flatten(2))).mean(2),
+        a=conv(4, 6),
+        image=nn.InstanceNorm2d(6, **how),
+        b=conv(6, 5),
+        row=nn.InstanceNorm1d(5, **how),
+        c=nn.Conv1d(5, 3, 1),
+    )
+    torch.manual_seed(1)
+    for tensor in (*net.image.state_dict().values(), *net.row.state_dict().values()):
+        if tensor.is_floating_point():
+            tensor.uniform_(0.5, 2.0)
+    space = spaced(net, IMAGES)
+    assert units(space) == {"a": 6, "b": 5}
+    narrow = prune(net, space, random_kept(space, 1))
+    if affine or tracked:
+        assert narrow.image.num_features == narrow.a.out_channels < 6
 
 
 def test_a_group_norm_leaves_its_channels_whole() -> None:

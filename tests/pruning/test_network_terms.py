@@ -57,6 +57,27 @@ def test_a_batch_norm_or_activation_that_others_bypass_stays_an_operator_of_its_
     assert kinds == ["conv", "activation", "batch_norm", "multiply"]
 
 
+def test_an_instance_norm_with_stored_statistics_costs_what_a_batch_norm_alone_does() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 1, bias=False),
+        nn.InstanceNorm2d(4, affine=True, track_running_stats=True),
+        nn.ReLU(),
+        nn.Conv2d(4, 5, 1, bias=False),
+        nn.InstanceNorm2d(5),
+        nn.ReLU(),
+        nn.Flatten(2),
+        nn.InstanceNorm1d(5, affine=True),
+    )
+    assert operators(model.eval(), 2, 3, 8, 8) == [
+        Operator("conv", 3, 4, 8, 8),
+        Operator("batch_norm", 4, 4, 8, 8, activation="relu"),
+        Operator("conv", 4, 5, 8, 8),
+        Operator("instance_norm", 5, 5, 8, 8),
+        Operator("activation", 5, 5, 8, 8, activation="relu"),
+        Operator("instance_norm", 5, 5, 64),
+    ]
+
+
 def test_poolings_and_views_follow_their_rules() -> None:
     model = nn.Sequential(
         nn.MaxPool2d(3, 2, padding=1),
@@ -169,3 +190,67 @@ def test_what_is_resized_is_priced_by_the_sizes_before_and_after() -> None:
         Operator("resize", 4, 4, 12, 16, (5, 7), variant="bilinear"),
         Operator("resize", 4, 4, 5, 7, (9, 9), variant="bilinear_corners"),
     ]
+
+
+class Gated(nn.Module):
+    """Squeeze-and-excite, with the gate expanded by hand or by the multiplication."""
+
+    def __init__(self, by_hand: bool) -> None:
+        super().__init__()
+        self.by_hand = by_hand
+        self.stem, self.head = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 4, 1)
+        self.down, self.up = nn.Linear(16, 8), nn.Linear(8, 16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        gate = self.up(torch.relu(self.down(x.mean((2, 3))))).sigmoid()[:, :, None, None]
+        return self.head(x * (gate.expand_as(x) if self.by_hand else gate)).mean((2, 3))
+
+
+def test_an_expansion_to_the_size_of_another_tensor_costs_nothing_and_keeps_groups() -> None:
+    images, read = torch.randn(1, 3, 9, 9), []
+    for by_hand in (True, False):
+        model = Gated(by_hand).eval()
+        space = find_groups(model, images)
+        assert [(group.name, group.units) for group in space.groups] == [("stem", 16), ("down", 8)]
+        read.append(read_network(model, images, space).terms)
+    assert read[0] == read[1]
+
+
+def test_a_parameter_expanded_to_the_size_of_the_images_is_read() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(3, 1, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.scale.expand_as(x)
+
+    assert [op.kind for op in operators(Scaled().eval(), 1, 3, 9, 9)] == ["multiply"]
+
+
+class Halves(nn.Module):
+    """Two halves of a layer's channels, by slices or by a chunk, of which one goes on."""
+
+    def __init__(self, sliced: bool) -> None:
+        super().__init__()
+        self.sliced = sliced
+        self.stem, self.side = nn.Conv2d(3, 16, 1), nn.Conv2d(8, 8, 1)
+        self.head = nn.Conv2d(16, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        first, second = (x[:, :8], x[:, 8:]) if self.sliced else x.chunk(2, 1)
+        return self.head(torch.cat([first, self.side(second)], 1)).mean((2, 3))
+
+
+def test_a_slice_of_prunable_channels_is_refused_with_both_ways_out() -> None:
+    images, sliced = torch.randn(1, 3, 8, 8), Halves(sliced=True).eval()
+    with pytest.raises(ModelError, match=r"chunk\(2, 1\).*; or exclude .*\(--ignore stem\)"):
+        read_network(sliced, images, find_groups(sliced, images))
+    ignoring = find_groups(sliced, images, ignore=["stem"])
+    assert len(read_network(sliced, images, ignoring).terms) == 5
+    chunked = Halves(sliced=False).eval()
+    space = find_groups(chunked, images)
+    assert "stem" in {group.name for group in space.groups}
+    assert len(read_network(chunked, images, space).terms) == 5

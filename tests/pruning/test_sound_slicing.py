@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -111,6 +113,27 @@ def test_module_attributes_follow_the_tensors(mobilenet: Any, grouped: Any) -> N
                 continue
             shapes = {n: t.shape for n, t in module.state_dict().items()}
             assert {n: t.shape for n, t in rebuilt.state_dict().items()} == shapes
+
+
+WITHOUT_TENSORS = """
+import torch
+from torch import nn
+from autoprune.pruning.groups import find_groups
+from autoprune.pruning.surgery import prune
+model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.InstanceNorm2d(8), nn.Conv2d(8, 4, 3)).eval()
+images = torch.randn(2, 3, 9, 9)
+space = find_groups(model, images)
+print(prune(model, space, {"0": torch.arange(3)})(images).shape)
+"""
+
+
+def test_an_instance_norm_without_tensors_runs_at_fewer_channels_without_a_warning() -> None:
+    """In a process of its own: the tests' runner has filters of warnings of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORS], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "torch.Size([2, 4, 5, 5])"
+    assert "num_features" not in ran.stderr
 
 
 def test_a_pruned_network_is_rebuilt_from_its_state_dict_alone(resnet20: Any) -> None:

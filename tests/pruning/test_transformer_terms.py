@@ -207,5 +207,5 @@ def test_prunable_channels_in_a_softmax_over_pixels_are_refused() -> None:
             return self.last(x.flatten(2).softmax(-1).view(x.shape))
 
     model, example = Spatial().eval(), torch.randn(1, 3, 4, 4)
-    with pytest.raises(ModelError, match=r"takes prunable channels .* exclude the layer"):
+    with pytest.raises(ModelError, match=r"takes prunable channels .*\(--ignore first\)"):
         read_network(model, example, find_groups(model, example))

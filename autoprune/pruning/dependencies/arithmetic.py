@@ -16,7 +16,7 @@ POOLS = frozenset(
     for n in (1, 2, 3)
     for kind in ("adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "max_pool", "lp_pool")
 ) | frozenset(
-    {"upsample_bicubic2d", "upsample_bilinear2d", "upsample_linear1d", "instance_norm"}
+    {"upsample_bicubic2d", "upsample_bilinear2d", "upsample_linear1d"}
     | {f"upsample_{kind}" for kind in ("nearest1d", "nearest2d", "nearest3d", "trilinear3d")}
 )
 """Each channel by itself, over pixels."""

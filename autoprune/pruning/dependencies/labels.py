@@ -18,7 +18,7 @@ IntArray = npt.NDArray[np.int64]
 FIXED = 0
 """Label of what no group prunes: the network's input, constants, layers with one channel."""
 FREE = -1
-"""Label of zeros that a padding adds around the pixels: they are where their channel is."""
+"""Label of what a padding adds around the pixels: it is where its channel is."""
 
 
 @dataclass(frozen=True)

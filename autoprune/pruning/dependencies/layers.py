@@ -65,11 +65,14 @@ def embedding(reading: Reading, node: fx.Node) -> Flow | None:
     return Flow(len(shape_of(node)) - 1, labels)
 
 
-def batch_norm(reading: Reading, node: fx.Node) -> Flow | None:
-    """batch_norm: (input, weight, bias, running_mean, running_var, ...); one of each a channel."""
+def channel_norm(reading: Reading, node: fx.Node) -> Flow | None:
+    """Norms that have every channel by itself, with one of each of their tensors a channel.
+
+    batch_norm, instance_norm: (input, weight, bias, running_mean, running_var, ...).
+    """
     flow = reading.flow(argument(node, 0, None))
     if flow is not None and flow.axis != 1:
-        reading.freeze(node, "a batch norm normalises across its channels")
+        reading.freeze(node, "it normalises across its channels")
         return None
     if flow is not None:
         _carry(reading, node.args[1:5], flow.labels)
@@ -191,7 +194,8 @@ RULES = {
     **{f"conv_transpose{n}d": transposed_convolution for n in (1, 2, 3)},
     "linear": linear,
     "embedding": embedding,
-    "batch_norm": batch_norm,
+    "batch_norm": channel_norm,
+    "instance_norm": channel_norm,
     "layer_norm": layer_norm,
     "rms_norm": layer_norm,
     "group_norm": group_norm,

@@ -40,14 +40,18 @@ def moved(reading: Reading, node: fx.Node) -> Flow | None:
 
 
 def padded(reading: Reading, node: fx.Node) -> Flow | None:
-    """Zeros around the pixels belong to their channel; channels of zeros stay."""
-    if operator_name(node) == "pad" and argument(node, 2, "constant") != "constant":
-        reading.freeze(node, "it pads by something other than zeros")
+    """What is put around the pixels belongs to their channel, whatever it is.
+
+    Along the axis that counts the channels, constants stay; repeated channels leave all whole.
+    """
+    source = argument(node, 0, None)
+    flow, padding = reading.flow(source), list(argument(node, 1, None))
+    repeats = operator_name(node) == "pad" and argument(node, 2, "constant") != "constant"
+    last = len(shape_of(source)) - 1
+    if repeats and flow is not None and any(padding[2 * (last - flow.axis) :][:2]):
+        reading.freeze(node, "it pads its channels by others of them")
         return None
-    labels = torch.constant_pad_nd(
-        _labels(reading, argument(node, 0, None)), list(argument(node, 1, None)), FREE
-    )
-    return reading.found(labels)
+    return reading.found(torch.constant_pad_nd(_labels(reading, source), padding, FREE))
 
 
 def parts(reading: Reading, node: fx.Node) -> list[Flow | None]:
