@@ -17,6 +17,7 @@ from autoprune.pruning.graph_nodes import (
     shape_of,
 )
 from autoprune.pruning.graph_normalising import normalised
+from autoprune.pruning.graph_rows import beside, in_a_row
 from autoprune.pruning.terms import Term
 from latency_tables.operators import Operator, OperatorKind
 
@@ -112,6 +113,14 @@ def _resize(reading: Reading, node: fx.Node) -> Flow:
     return reading.alike(node, "resize", kernel=(height, width), variant=variant)
 
 
+def _resize1d(reading: Reading, node: fx.Node) -> Flow:
+    variant = None
+    if operator_name(node) == "upsample_linear1d":
+        variant = "bilinear_corners" if argument(node, 2, False) else "bilinear"
+    kernel = beside(1, shape_of(node)[-1])
+    return in_a_row(reading, node, "resize", kernel=kernel, variant=variant)
+
+
 RULES: dict[str, Rule] = {
     "add": _elementwise,
     "sub": _elementwise,
@@ -122,4 +131,6 @@ RULES: dict[str, Rule] = {
     "pad": _pad,
     "upsample_bilinear2d": _resize,
     "upsample_nearest2d": _resize,
+    "upsample_linear1d": _resize1d,
+    "upsample_nearest1d": _resize1d,
 }

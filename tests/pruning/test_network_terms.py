@@ -79,9 +79,22 @@ def test_poolings_and_views_follow_their_rules() -> None:
 
 def test_poolings_of_sequences_are_those_of_images_at_height_one() -> None:
     model = nn.Sequential(
-        nn.AdaptiveAvgPool1d(4), nn.AdaptiveAvgPool1d(4), nn.AdaptiveAvgPool1d(1), nn.Flatten()
+        nn.MaxPool1d(3, 2, 1, dilation=2),
+        nn.AvgPool1d(2, padding=1),
+        nn.Upsample(12),
+        nn.Upsample(scale_factor=2, mode="linear", align_corners=True),
+        nn.AdaptiveMaxPool1d(12),
+        nn.AdaptiveAvgPool1d(4),
+        nn.AdaptiveAvgPool1d(4),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
     )
-    assert operators(model.eval(), 2, 6, 12) == [
+    assert operators(model.eval(), 2, 6, 20) == [
+        Operator("max_pool", 6, 6, 1, 20, (1, 3), (1, 2), (0, 1), (1, 2)),
+        Operator("avg_pool", 6, 6, 1, 9, (1, 2), (1, 2), (0, 1)),
+        Operator("resize", 6, 6, 1, 5, (1, 12)),
+        Operator("resize", 6, 6, 1, 12, (1, 24), variant="bilinear_corners"),
+        Operator("max_pool", 6, 6, 1, 24, (1, 2), (1, 2)),
         Operator("avg_pool", 6, 6, 1, 12, (1, 3), (1, 3)),
         Operator("global_avg_pool", 6, 6, 1, 4),
     ]
@@ -106,14 +119,14 @@ def test_pooling_over_the_channels_has_a_price_where_none_can_be_pruned() -> Non
     ]
 
 
-def test_a_pool_of_sequences_costs_less_with_fewer_channels() -> None:
-    model = nn.Sequential(
-        nn.Conv1d(3, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(16, 2)
-    ).eval()
+@pytest.mark.parametrize("pool", [nn.Identity(), nn.MaxPool1d(3, 2, 1), nn.AvgPool1d(2)])
+def test_a_pool_of_sequences_costs_less_with_fewer_channels(pool: nn.Module) -> None:
+    layers = nn.Conv1d(3, 16, 3), nn.ReLU(), pool, nn.AdaptiveAvgPool1d(1)
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(16, 2)).eval()
     example = torch.randn(1, 3, 10)
     space = find_groups(model, example)
     network = read_network(model, example, space)
-    pools = {op.in_channels for op in network.operators() if op.kind == "global_avg_pool"}
+    pools = {op.in_channels for op in network.operators() if "pool" in op.kind}
     assert pools == set(space.groups[0].choices) == {2, 3, 4, 5, 6, 7, 8, 16}
 
 
