@@ -21,15 +21,18 @@ from autoprune.pruning.graph_rows import beside, in_a_row
 from autoprune.pruning.terms import Term
 from latency_tables.operators import Operator, OperatorKind
 
+_MULTIPLIES = frozenset({"mul", "div", "neg"})
 
-def _elementwise(reading: Reading, node: fx.Node) -> Flow:
+
+def elementwise(reading: Reading, node: fx.Node) -> Flow:
+    """A step over two tensors, or over one and constants."""
     if scales_a_product(node):
         # The product that reads it is priced with it: some runtimes do both in one step.
         return reading.source(node)[1]
     whole = normalised(node)
     if whole is not None:
         return replace(reading.flows[whole], term=None)
-    kind: OperatorKind = "add" if operator_name(node) in ("add", "sub") else "multiply"
+    kind: OperatorKind = "multiply" if operator_name(node) in _MULTIPLIES else "add"
     flow = reading.alike(node, kind, variant=_constant(reading, node, None))
     term = reading.terms[-1]
     if flow.heads is not None and term.repeats is not None:
@@ -122,10 +125,14 @@ def _resize1d(reading: Reading, node: fx.Node) -> Flow:
 
 
 RULES: dict[str, Rule] = {
-    "add": _elementwise,
-    "sub": _elementwise,
-    "mul": _elementwise,
-    "div": _elementwise,
+    "add": elementwise,
+    "sub": elementwise,
+    "rsub": elementwise,
+    "maximum": elementwise,
+    "minimum": elementwise,
+    "mul": elementwise,
+    "div": elementwise,
+    "neg": elementwise,
     "cat": _concat,
     "roll": _roll,
     "pad": _pad,

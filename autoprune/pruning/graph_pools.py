@@ -12,6 +12,7 @@ from autoprune.errors import ModelError
 from autoprune.pruning.channels import Channels
 from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
 from autoprune.pruning.graph_nodes import argument, operator_name, pair, reduced_axes, shape_of
+from autoprune.pruning.graph_pixels import elementwise
 from autoprune.pruning.graph_rows import beside, channels_before_last, in_a_row
 from autoprune.pruning.terms import Term
 from latency_tables.operators import Operator, OperatorKind
@@ -80,16 +81,17 @@ def _adaptive_pool1d(reading: Reading, node: fx.Node) -> Flow:
 
 def _reduction(reading: Reading, node: fx.Node) -> Flow:
     """Over all pixels a pooling; over other axes one of what is kept, over what is not."""
+    if len(node.all_input_nodes) > 1:
+        return elementwise(reading, node)  # max and min of two tensors
     kind = _REDUCTIONS[operator_name(node)]
     source, flow = reading.source(node)
     shape = shape_of(source)
     gone = reduced_axes(node, len(shape))
-    two = len(node.all_input_nodes) > 1
-    if two or 0 in gone:
+    if 0 in gone:
         raise ModelError(
-            f"layer {name_of(node)!r} takes {operator_name(node)!r} "
-            f"{'of two tensors' if two else 'over all images of a batch'} (of shape {shape}); only "
-            "one over the pixels, tokens or channels of each image has a price"
+            f"layer {name_of(node)!r} takes {operator_name(node)!r} over all images of a batch "
+            f"(of shape {shape}); only one over the pixels, tokens or channels of each image has a "
+            "price"
         )
     kept = len(shape_of(node)) == len(shape)
     axis = flow.axis if kept else flow.axis - sum(dim < flow.axis for dim in gone)

@@ -72,7 +72,6 @@ def test_reductions_are_poolings_of_what_they_run_over(reduce: Reduce, expected:
     [
         (lambda x: x * x.max(), "'max' over all images"),
         (lambda x: x * x.sum(), "'sum' over all images"),
-        (lambda x: torch.max(x, x.relu()), "'max' of two tensors"),
     ],
 )
 def test_reductions_over_a_batch_have_no_price(reduce: Reduce, words: str) -> None:
