@@ -87,7 +87,7 @@ def _reduction(reading: Reading, node: fx.Node) -> Flow:
     source, flow = reading.source(node)
     shape = shape_of(source)
     gone = reduced_axes(node, len(shape))
-    if 0 in gone:
+    if 0 in gone and not _is_stacked_first(source):
         raise ModelError(
             f"layer {name_of(node)!r} takes {operator_name(node)!r} over all images of a batch "
             f"(of shape {shape}); only one over the pixels, tokens or channels of each image has a "
@@ -109,6 +109,11 @@ def _reduction(reading: Reading, node: fx.Node) -> Flow:
     operator = Operator(kind, count, count, 1, length)
     term = reading.emit(Term(operator, channels, channels, name_of(node)), axis).term
     return Flow(out, axis, term)
+
+
+def _is_stacked_first(node: fx.Node) -> bool:
+    """Whether its first axis counts tensors that were stacked, not the images of a batch."""
+    return operator_name(node) == "stack" and int(argument(node, 1, 0)) % len(shape_of(node)) == 0
 
 
 RULES: dict[str, Rule] = {

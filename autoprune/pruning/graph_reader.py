@@ -11,6 +11,7 @@ from torch.export import ExportedProgram
 
 from autoprune.models.channel_map import ChannelMap
 from autoprune.pruning import (
+    graph_folding,
     graph_functions,
     graph_layers,
     graph_normalising,
@@ -35,6 +36,7 @@ RULES: dict[str, Rule] = {
     **graph_products.RULES,
     **graph_pixels.RULES,
     **graph_pools.RULES,
+    **graph_folding.RULES,
     **graph_normalising.RULES,
 }
 CREATES = frozenset(("full_like", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like"))

@@ -49,7 +49,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "matmul": ("transposed", "scaled", "scaled_transposed"),
     "attention": ("causal", "masked"),
     "softmax": ("log",),
-    "resize": ("bilinear", "bilinear_corners"),
+    "resize": ("bilinear", "bilinear_corners", "bicubic", "bicubic_corners"),
 }
 
 

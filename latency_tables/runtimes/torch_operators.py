@@ -95,8 +95,8 @@ class _Resize(nn.Module):
     def __init__(self, op: Operator) -> None:
         super().__init__()
         self.size = list(op.kernel)
-        self.mode = "nearest" if op.variant is None else "bilinear"
-        self.align_corners = None if op.variant is None else op.variant == "bilinear_corners"
+        self.mode, _, corners = (op.variant or "nearest").partition("_")
+        self.align_corners = None if op.variant is None else bool(corners)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return nn.functional.interpolate(

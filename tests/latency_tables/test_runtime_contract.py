@@ -83,6 +83,9 @@ EVERY_KIND = {
     "bilinear resize": Operator("resize", 8, 8, 9, 9, (18, 13), variant="bilinear"),
     "bilinear resize of corners": Operator("resize", 8, 8, 9, 9, (18, 13),
                                            variant="bilinear_corners"),
+    "bicubic resize": Operator("resize", 8, 8, 9, 9, (18, 13), variant="bicubic"),
+    "bicubic resize of corners": Operator("resize", 8, 8, 9, 9, (18, 13),
+                                          variant="bicubic_corners"),
     "channel_map": Operator("channel_map", 8, 12, 9, 9, stride=(2, 2)),
     "narrowing channel_map": Operator("channel_map", 8, 5, 9, 9),
     **{f"activation {name}": Operator("activation", 8, 8, 9, 9, activation=name)

@@ -207,10 +207,16 @@ def test_what_is_resized_is_priced_by_the_sizes_before_and_after() -> None:
             resize = nn.functional.interpolate
             near = resize(x, scale_factor=2)
             smooth = resize(near, size=(5, 7), mode="bilinear", align_corners=False)
-            return {"out": resize(smooth, size=(9, 9), mode="bilinear", align_corners=True)}
+            cubic = resize(smooth, size=(6, 6), mode="bicubic")
+            return {
+                "out": resize(smooth, size=(9, 9), mode="bilinear", align_corners=True),
+                "large": resize(cubic, scale_factor=2, mode="bicubic", align_corners=True),
+            }
 
     assert operators(Resized(), 1, 4, 6, 8) == [
         Operator("resize", 4, 4, 6, 8, (12, 16)),
         Operator("resize", 4, 4, 12, 16, (5, 7), variant="bilinear"),
+        Operator("resize", 4, 4, 5, 7, (6, 6), variant="bicubic"),
         Operator("resize", 4, 4, 5, 7, (9, 9), variant="bilinear_corners"),
+        Operator("resize", 4, 4, 6, 6, (12, 12), variant="bicubic_corners"),
     ]
