@@ -58,8 +58,8 @@ class Operator:
       positions
     * softmax: over the channels, ``height`` blocks of them, each of ``width`` columns; variant
       ``log``
-    * resize: to ``kernel`` pixels, the nearest; variant ``bilinear``, or ``bilinear_corners`` where
-      the corners' centres are aligned
+    * resize: to ``kernel`` pixels, the nearest; variant ``bilinear`` or ``bicubic``, with
+      ``_corners`` after it where the corners' centres are aligned
     * add, multiply: of two tensors; variant ``scalar`` or ``per_channel``: with constants
     """
 

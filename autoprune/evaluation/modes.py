@@ -26,7 +26,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def training_around_norms(model: nn.Module) -> Iterator[None]:
-    """Inside, all modules but batch norms and dropouts are in training mode."""
+    """Inside, all modules but norms of channels and dropouts are in training mode."""
     switched = [
         module
         for module in model.modules()

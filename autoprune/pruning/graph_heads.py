@@ -14,23 +14,27 @@ from torch import fx
 
 from autoprune.pruning.channels import Channels
 from autoprune.pruning.graph_flows import Flow, Heads, Reading, is_tensor
-from autoprune.pruning.graph_layers import ACTIVATIONS
+from autoprune.pruning.graph_functions import ACTIVATIONS, RULES
 from autoprune.pruning.graph_nodes import operator_name, shape_of
 from autoprune.pruning.graph_views import RESHAPES, Shape, moved, part_axis, view
 
 KEEPS_HEADS = frozenset(
     {
         *ACTIVATIONS,
+        *RULES,
         "add",
         "bmm",
-        "clamp_min",
         "div",
         "expand_as",
         "layer_norm",
         "linalg_vector_norm",
         "log_softmax",
         "matmul",
+        "maximum",
+        "minimum",
         "mul",
+        "neg",
+        "rsub",
         "scaled_dot_product_attention",
         "softmax",
         "sub",

@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import fx
 
-from autoprune.errors import ModelError
 from autoprune.pruning.channels import Channels
 from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
 from autoprune.pruning.graph_nodes import argument, layer_of, operator_name, pair, shape_of
@@ -16,39 +15,7 @@ from autoprune.pruning.graph_padding import padded_at_the_end, padding_of
 from autoprune.pruning.terms import Term
 from latency_tables.operators import CONVOLUTIONS, Operator, OperatorKind
 
-ACTIVATIONS = {
-    name: name
-    for name in (
-        "relu",
-        "relu6",
-        "silu",
-        "hardswish",
-        "sigmoid",
-        "hardsigmoid",
-        "gelu",
-        "tanh",
-        "leaky_relu",
-        "elu",
-    )
-} | {"prelu": "leaky_relu"}
-_TAKES_ACTIVATION = CONVOLUTIONS | {"linear", "batch_norm", "add", "multiply"}
 _TAKES_BATCH_NORM = CONVOLUTIONS | {"linear"}
-
-
-def activation(reading: Reading, node: fx.Node, name: str) -> Flow:
-    """Part of the operator before it, where nothing else reads that one's output."""
-    fused = reading.fused(node, _TAKES_ACTIVATION, activation=name)
-    return fused or reading.alike(node, "activation", activation=name)
-
-
-def _hardtanh(reading: Reading, node: fx.Node) -> Flow:
-    bounds = [argument(node, 1, -1.0), argument(node, 2, 1.0)]
-    if bounds != [0, 6]:
-        raise ModelError(
-            f"layer {name_of(node)!r} computes 'hardtanh' between {bounds[0]} and {bounds[1]}; "
-            "only that between 0 and 6, relu6, has a price"
-        )
-    return activation(reading, node, "relu6")
 
 
 def _batch_norm(reading: Reading, node: fx.Node) -> Flow:
@@ -201,5 +168,4 @@ RULES: dict[str, Rule] = {
     "instance_norm": _instance_norm,
     "layer_norm": _layer_norm,
     "group_norm": _group_norm,
-    "hardtanh": _hardtanh,
 }

@@ -94,6 +94,5 @@ def _check_users(node: fx.Node) -> None:
 
 RULES: dict[str, Rule] = {
     "linalg_vector_norm": _length,
-    "clamp_min": _part,
     "expand_as": _expanded,
 }

@@ -17,18 +17,27 @@ from autoprune.pruning.graph_nodes import (
     shape_of,
 )
 from autoprune.pruning.graph_normalising import normalised
+from autoprune.pruning.graph_rows import beside, in_a_row
 from autoprune.pruning.terms import Term
 from latency_tables.operators import Operator, OperatorKind
 
+_SMOOTH = {
+    "upsample_bicubic2d": "bicubic",
+    "upsample_bilinear2d": "bilinear",
+    "upsample_linear1d": "bilinear",
+}
+_MULTIPLIES = frozenset({"mul", "div", "neg"})
 
-def _elementwise(reading: Reading, node: fx.Node) -> Flow:
+
+def elementwise(reading: Reading, node: fx.Node) -> Flow:
+    """A step over two tensors, or over one and constants."""
     if scales_a_product(node):
         # The product that reads it is priced with it: some runtimes do both in one step.
         return reading.source(node)[1]
     whole = normalised(node)
     if whole is not None:
         return replace(reading.flows[whole], term=None)
-    kind: OperatorKind = "add" if operator_name(node) in ("add", "sub") else "multiply"
+    kind: OperatorKind = "multiply" if operator_name(node) in _MULTIPLIES else "add"
     flow = reading.alike(node, kind, variant=_constant(reading, node, None))
     term = reading.terms[-1]
     if flow.heads is not None and term.repeats is not None:
@@ -72,10 +81,17 @@ def _concat(reading: Reading, node: fx.Node) -> Flow:
         for flow, source in zip(flows, sources, strict=True):
             fixed = Channels(shape_of(source)[axis])
             channels = channels.plus(fixed if flow is None else flow.channels)
-    return _copy(reading, node, Flow(channels, axis))
+    return copied(reading, node, Flow(channels, axis))
 
 
-def _copy(reading: Reading, node: fx.Node, flow: Flow) -> Flow:
+def _stack(reading: Reading, node: fx.Node) -> Flow:
+    """Tensors side by side along an axis of their own, with channels of one count."""
+    flow = reading.source(node)[1]
+    place = int(argument(node, 1, 0)) % len(shape_of(node))
+    return copied(reading, node, Flow(flow.channels, flow.axis + (place <= flow.axis)))
+
+
+def copied(reading: Reading, node: fx.Node, flow: Flow) -> Flow:
     """A copy of what the node returns, priced as a concatenation."""
     count = shape_of(node)[flow.axis]
     height, width = reading.pixels(node, flow.axis)
@@ -89,7 +105,7 @@ def _roll(reading: Reading, node: fx.Node) -> Flow:
     shifts: Any = node.args[1]
     for shift in shifts if isinstance(shifts, list | tuple) else [shifts]:
         if shift:
-            _copy(reading, node, flow)
+            copied(reading, node, flow)
     return Flow(flow.channels, flow.axis)
 
 
@@ -101,25 +117,41 @@ def _pad(reading: Reading, node: fx.Node) -> Flow:
     if shape_of(node)[flow.axis] != shape_of(source)[flow.axis]:
         reading.fixed(node, source)
         flow = Flow(Channels(shape_of(node)[flow.axis]), flow.axis)
-    return _copy(reading, node, flow)
+    return copied(reading, node, flow)
 
 
 def _resize(reading: Reading, node: fx.Node) -> Flow:
     height, width = shape_of(node)[-2:]
-    variant = None
-    if operator_name(node) == "upsample_bilinear2d":
-        variant = "bilinear_corners" if argument(node, 2, False) else "bilinear"
-    return reading.alike(node, "resize", kernel=(height, width), variant=variant)
+    return reading.alike(node, "resize", kernel=(height, width), variant=_between(node))
+
+
+def _resize1d(reading: Reading, node: fx.Node) -> Flow:
+    kernel = beside(1, shape_of(node)[-1])
+    return in_a_row(reading, node, "resize", kernel=kernel, variant=_between(node))
+
+
+def _between(node: fx.Node) -> str | None:
+    """How pixels between the given ones are made; None for the nearest."""
+    smooth = _SMOOTH.get(operator_name(node))
+    return f"{smooth}_corners" if smooth and argument(node, 2, False) else smooth
 
 
 RULES: dict[str, Rule] = {
-    "add": _elementwise,
-    "sub": _elementwise,
-    "mul": _elementwise,
-    "div": _elementwise,
+    "add": elementwise,
+    "sub": elementwise,
+    "rsub": elementwise,
+    "maximum": elementwise,
+    "minimum": elementwise,
+    "mul": elementwise,
+    "div": elementwise,
+    "neg": elementwise,
     "cat": _concat,
+    "stack": _stack,
     "roll": _roll,
     "pad": _pad,
+    "upsample_bicubic2d": _resize,
     "upsample_bilinear2d": _resize,
     "upsample_nearest2d": _resize,
+    "upsample_linear1d": _resize1d,
+    "upsample_nearest1d": _resize1d,
 }

@@ -12,6 +12,8 @@ from autoprune.errors import ModelError
 from autoprune.pruning.channels import Channels
 from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
 from autoprune.pruning.graph_nodes import argument, operator_name, pair, reduced_axes, shape_of
+from autoprune.pruning.graph_pixels import elementwise
+from autoprune.pruning.graph_rows import beside, channels_before_last, in_a_row
 from autoprune.pruning.terms import Term
 from latency_tables.operators import Operator, OperatorKind
 
@@ -32,6 +34,20 @@ def _pool(reading: Reading, node: fx.Node) -> Flow:
         stride=pair(argument(node, 2, None) or kernel),
         padding=pair(argument(node, 3, 0)),
         dilation=pair(argument(node, 4, 1)) if kind == "max_pool" else (1, 1),
+    )
+
+
+def _pool1d(reading: Reading, node: fx.Node) -> Flow:
+    kind: OperatorKind = "max_pool" if operator_name(node) == "max_pool1d" else "avg_pool"
+    kernel = beside(1, node.args[1])
+    return in_a_row(
+        reading,
+        node,
+        kind,
+        kernel=kernel,
+        stride=beside(1, argument(node, 2, None) or kernel),
+        padding=beside(0, argument(node, 3, 0)),
+        dilation=beside(1, argument(node, 4, 1)) if kind == "max_pool" else (1, 1),
     )
 
 
@@ -57,32 +73,25 @@ def _window(name: str, before: tuple[int, ...], after: tuple[int, ...]) -> dict[
 
 def _adaptive_pool1d(reading: Reading, node: fx.Node) -> Flow:
     """As in two dimensions, at a height of 1; over prunable channels no rule follows them."""
-    source, flow = reading.source(node)
-    shape, after = shape_of(source), shape_of(node)[-1]
-    axis, count, length = len(shape) - 2, shape[-2], shape[-1]
-    if flow.axis != axis:
-        reading.fixed(node, source)
-        flow = Flow(Channels(count), axis)
+    length, after = shape_of(reading.source(node)[0])[-1], shape_of(node)[-1]
     if length == after != 1:
-        return replace(flow, term=None)
-    rows = reading.per_image(math.prod(shape[:-2]))
-    window = _window(operator_name(node), (1, length), (1, after))
-    operator = Operator(in_channels=count, out_channels=count, height=rows, width=length, **window)
-    return reading.emit(Term(operator, flow.channels, flow.channels, name_of(node)), axis)
+        return replace(channels_before_last(reading, node), term=None)
+    return in_a_row(reading, node, **_window(operator_name(node), (1, length), (1, after)))
 
 
 def _reduction(reading: Reading, node: fx.Node) -> Flow:
     """Over all pixels a pooling; over other axes one of what is kept, over what is not."""
+    if len(node.all_input_nodes) > 1:
+        return elementwise(reading, node)  # max and min of two tensors
     kind = _REDUCTIONS[operator_name(node)]
     source, flow = reading.source(node)
     shape = shape_of(source)
     gone = reduced_axes(node, len(shape))
-    two = len(node.all_input_nodes) > 1
-    if two or 0 in gone:
+    if 0 in gone and not _is_stacked_first(source):
         raise ModelError(
-            f"layer {name_of(node)!r} takes {operator_name(node)!r} "
-            f"{'of two tensors' if two else 'over all images of a batch'} (of shape {shape}); only "
-            "one over the pixels, tokens or channels of each image has a price"
+            f"layer {name_of(node)!r} takes {operator_name(node)!r} over all images of a batch "
+            f"(of shape {shape}); only one over the pixels, tokens or channels of each image has a "
+            "price"
         )
     kept = len(shape_of(node)) == len(shape)
     axis = flow.axis if kept else flow.axis - sum(dim < flow.axis for dim in gone)
@@ -102,9 +111,16 @@ def _reduction(reading: Reading, node: fx.Node) -> Flow:
     return Flow(out, axis, term)
 
 
+def _is_stacked_first(node: fx.Node) -> bool:
+    """Whether its first axis counts tensors that were stacked, not the images of a batch."""
+    return operator_name(node) == "stack" and int(argument(node, 1, 0)) % len(shape_of(node)) == 0
+
+
 RULES: dict[str, Rule] = {
     "max_pool2d": _pool,
     "avg_pool2d": _pool,
+    "max_pool1d": _pool1d,
+    "avg_pool1d": _pool1d,
     "adaptive_avg_pool2d": _adaptive_pool,
     "adaptive_avg_pool1d": _adaptive_pool1d,
     "adaptive_max_pool2d": _adaptive_pool,

@@ -9,9 +9,10 @@ from __future__ import annotations
 from torch import fx, nn
 from torch.export import ExportedProgram
 
-from autoprune.errors import ModelError
 from autoprune.models.channel_map import ChannelMap
 from autoprune.pruning import (
+    graph_folding,
+    graph_functions,
     graph_layers,
     graph_normalising,
     graph_pixels,
@@ -19,19 +20,23 @@ from autoprune.pruning import (
     graph_products,
 )
 from autoprune.pruning.channels import Channels, TensorChannels
-from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
+from autoprune.pruning.graph_flows import Flow, Reading, Rule
+from autoprune.pruning.graph_functions import ACTIVATIONS, activation
 from autoprune.pruning.graph_heads import KEEPS_HEADS, view_with_heads
-from autoprune.pruning.graph_layers import ACTIVATIONS, activation, channel_map
+from autoprune.pruning.graph_layers import channel_map
 from autoprune.pruning.graph_nodes import layer_of, operator_name, shape_of
+from autoprune.pruning.graph_refusals import unpriced
 from autoprune.pruning.graph_views import VIEWS
 from autoprune.pruning.space import SearchSpace
 from autoprune.pruning.terms import Term
 
 RULES: dict[str, Rule] = {
+    **graph_functions.RULES,
     **graph_layers.RULES,
     **graph_products.RULES,
     **graph_pixels.RULES,
     **graph_pools.RULES,
+    **graph_folding.RULES,
     **graph_normalising.RULES,
 }
 CREATES = frozenset(("full_like", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like"))
@@ -93,13 +98,7 @@ def _visit(reading: Reading, node: fx.Node) -> Flow:
         return activation(reading, node, ACTIVATIONS[name])
     rule = RULES.get(name)
     if rule is None:
-        raise ModelError(
-            f"layer {name_of(node)!r} computes {name!r}, which no rule prices, and it is "
-            "never taken for free. Compute it with operators that have a price; or name a part of "
-            "the network that it is not in, as Task(part=...), so that only this part is pruned "
-            "and measured; or add a rule for it (docs/operators.md). "
-            f"There is {', '.join(sorted({*RULES, *ACTIVATIONS, *VIEWS}))}"
-        )
+        raise unpriced(node, {*RULES, *ACTIVATIONS, *VIEWS})
     for source in reading.sources(node):
         if reading.flows[source].heads is not None and name not in KEEPS_HEADS:
             raise reading.unfollowed(node, source)

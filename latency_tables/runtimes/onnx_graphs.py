@@ -8,7 +8,7 @@ from latency_tables.operators import Operator
 from latency_tables.runtimes.onnx_builder import GraphBuilder
 from latency_tables.runtimes.onnx_export import INPUT_NAME
 from latency_tables.runtimes.onnx_operators import KINDS, batch_norm
-from latency_tables.runtimes.semantics import check_supported, input_shapes
+from latency_tables.runtimes.semantics import POWER, check_supported, input_shapes
 
 
 def _gelu(graph: GraphBuilder, value: str) -> str:
@@ -18,17 +18,49 @@ def _gelu(graph: GraphBuilder, value: str) -> str:
     return graph.node("Mul", product, graph.scalar(0.5))
 
 
+def _mish(graph: GraphBuilder, value: str) -> str:
+    return graph.node("Mul", value, graph.node("Tanh", graph.node("Softplus", value)))
+
+
+def _rsqrt(graph: GraphBuilder, value: str) -> str:
+    return graph.node("Div", graph.scalar(1.0), graph.node("Sqrt", value))
+
+
+def _clip(lower: float, upper: float) -> Callable[[GraphBuilder, str], str]:
+    return lambda graph, value: graph.node("Clip", value, graph.scalar(lower), graph.scalar(upper))
+
+
+def _single(kind: str, **attributes: float) -> Callable[[GraphBuilder, str], str]:
+    return lambda graph, value: graph.node(kind, value, **attributes)
+
+
 _ACTIVATIONS: dict[str, Callable[[GraphBuilder, str], str]] = {
-    "elu": lambda graph, value: graph.node("Elu", value),
+    "abs": _single("Abs"),
+    "celu": _single("Celu"),
+    "cos": _single("Cos"),
+    "elu": _single("Elu"),
+    "exp": _single("Exp"),
     "gelu": _gelu,
-    "hardsigmoid": lambda graph, value: graph.node("HardSigmoid", value, alpha=1 / 6),
-    "hardswish": lambda graph, value: graph.node("HardSwish", value),
-    "leaky_relu": lambda graph, value: graph.node("LeakyRelu", value),
-    "relu": lambda graph, value: graph.node("Relu", value),
-    "relu6": lambda graph, value: graph.node("Clip", value, graph.scalar(0.0), graph.scalar(6.0)),
-    "sigmoid": lambda graph, value: graph.node("Sigmoid", value),
+    "hardsigmoid": _single("HardSigmoid", alpha=1 / 6),
+    "hardswish": _single("HardSwish"),
+    "hardtanh": _clip(-1.0, 1.0),
+    "leaky_relu": _single("LeakyRelu"),
+    "log": _single("Log"),
+    "logsigmoid": lambda graph, value: graph.node("Log", graph.node("Sigmoid", value)),
+    "mish": _mish,
+    "pow": lambda graph, value: graph.node("Pow", value, graph.scalar(POWER)),
+    "reciprocal": _single("Reciprocal"),
+    "relu": _single("Relu"),
+    "relu6": _clip(0.0, 6.0),
+    "rsqrt": _rsqrt,
+    "selu": _single("Selu"),
+    "sigmoid": _single("Sigmoid"),
     "silu": lambda graph, value: graph.node("Mul", value, graph.node("Sigmoid", value)),
-    "tanh": lambda graph, value: graph.node("Tanh", value),
+    "sin": _single("Sin"),
+    "softplus": _single("Softplus"),
+    "sqrt": _single("Sqrt"),
+    "square": lambda graph, value: graph.node("Mul", value, value),
+    "tanh": _single("Tanh"),
 }
 
 

@@ -109,13 +109,17 @@ def _global_max_pool(graph: GraphBuilder, _op: Operator) -> str:
 def _resize(graph: GraphBuilder, op: Operator) -> str:
     _, shape = graph.inputs[0]
     sizes = graph.constant(np.array([*shape[:2], *op.kernel]))
+    kind, _, corners = (op.variant or "nearest").partition("_")
+    places = "align_corners" if corners else "half_pixel"
+    modes: dict[str, dict[str, Any]] = {
+        "nearest": {"mode": "nearest", "nearest_mode": "floor"},
+        "bilinear": {"mode": "linear"},
+        "bicubic": {"mode": "cubic", "cubic_coeff_a": -0.75},
+    }
     if op.variant is None:
-        places, mode = "asymmetric", {"mode": "nearest", "nearest_mode": "floor"}
-    else:
-        places = "align_corners" if op.variant == "bilinear_corners" else "half_pixel"
-        mode = {"mode": "linear"}
+        places = "asymmetric"
     return graph.node(
-        "Resize", INPUT_NAME, "", "", sizes, coordinate_transformation_mode=places, **mode
+        "Resize", INPUT_NAME, "", "", sizes, coordinate_transformation_mode=places, **modes[kind]
     )
 
 

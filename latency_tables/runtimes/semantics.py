@@ -9,25 +9,47 @@ from latency_tables.operators import Operator, OperatorKind
 
 KINDS: tuple[str, ...] = get_args(OperatorKind)
 ACTIVATIONS = (
+    "abs",
+    "celu",
+    "cos",
     "elu",
+    "exp",
     "gelu",
     "hardsigmoid",
     "hardswish",
+    "hardtanh",
     "leaky_relu",
+    "log",
+    "logsigmoid",
+    "mish",
+    "pow",
+    "reciprocal",
     "relu",
     "relu6",
+    "rsqrt",
+    "selu",
     "sigmoid",
     "silu",
+    "sin",
+    "softplus",
+    "sqrt",
+    "square",
     "tanh",
 )
-"""The activations every runtime runs: lower-case names of torch.nn.functional."""
+"""The functions of single numbers that every runtime runs.
+
+Lower-case names of torch.nn.functional, or of torch; ``hardtanh`` is any clamp to constants, and
+``pow`` any power by a constant that is not computed by multiplications, as ``square`` is.
+"""
+POWER = 4.0
+"""What ``pow`` is measured with: no runtime has a shorter way for it."""
 VARIANTS: dict[str, tuple[str, ...]] = {
     "add": ("scalar", "per_channel"),
     "multiply": ("scalar", "per_channel"),
     "matmul": ("transposed", "scaled", "scaled_transposed"),
     "attention": ("causal", "masked"),
     "softmax": ("log",),
-    "resize": ("bilinear", "bilinear_corners"),
+    "resize": ("bilinear", "bilinear_corners", "bicubic", "bicubic_corners"),
 }
 
 

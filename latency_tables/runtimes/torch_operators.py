@@ -9,6 +9,7 @@ from torch import nn
 
 from latency_tables.operators import Operator
 from latency_tables.runtimes.semantics import (
+    POWER,
     SCALED,
     TRANSPOSED,
     check_supported,
@@ -33,6 +34,17 @@ class _Elementwise(nn.Module):
         if second is not None:
             return self.function(first, second)
         return self.function(first, self.constant if self.scalar is None else self.scalar)
+
+
+class _Function(nn.Module):
+    """One of single numbers, for which torch has no module."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
 
 
 class _Matmul(nn.Module):
@@ -83,8 +95,8 @@ class _Resize(nn.Module):
     def __init__(self, op: Operator) -> None:
         super().__init__()
         self.size = list(op.kernel)
-        self.mode = "nearest" if op.variant is None else "bilinear"
-        self.align_corners = None if op.variant is None else op.variant == "bilinear_corners"
+        self.mode, _, corners = (op.variant or "nearest").partition("_")
+        self.align_corners = None if op.variant is None else bool(corners)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return nn.functional.interpolate(
@@ -167,17 +179,29 @@ _KINDS: dict[str, Callable[[Operator], nn.Module]] = {
 }
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "celu": nn.CELU,
     "elu": nn.ELU,
     "gelu": nn.GELU,
     "hardsigmoid": nn.Hardsigmoid,
     "hardswish": nn.Hardswish,
+    "hardtanh": nn.Hardtanh,
     "leaky_relu": nn.LeakyReLU,
+    "logsigmoid": nn.LogSigmoid,
+    "mish": nn.Mish,
+    "pow": lambda: _Function(lambda x: x**POWER),
     "relu": nn.ReLU,
     "relu6": nn.ReLU6,
+    "selu": nn.SELU,
     "sigmoid": nn.Sigmoid,
     "silu": nn.SiLU,
+    "softplus": nn.Softplus,
     "tanh": nn.Tanh,
 }
+
+
+def _activation(name: str) -> nn.Module:
+    made = _ACTIVATIONS.get(name)
+    return _Function(getattr(torch, name)) if made is None else made()
 
 
 class OperatorModule(nn.Module):
@@ -195,7 +219,7 @@ class OperatorModule(nn.Module):
         if op.batch_norm:
             self.tail.append(_batch_norm(op))
         if op.activation is not None:
-            self.tail.append(_ACTIVATIONS[op.activation]())
+            self.tail.append(_activation(op.activation))
         self.eval()
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:

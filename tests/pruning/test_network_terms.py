@@ -1,4 +1,6 @@
+import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +15,17 @@ from autoprune.pruning.space import SearchSpace
 from latency_tables.operators import Operator
 
 NOTHING = SearchSpace(())
+
+
+class Computes(nn.Module):
+    """Nothing but a function."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self._function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._function(x)
 
 
 def operators(model: nn.Module, *shape: int) -> list[Operator]:
@@ -100,9 +113,22 @@ def test_poolings_and_views_follow_their_rules() -> None:
 
 def test_poolings_of_sequences_are_those_of_images_at_height_one() -> None:
     model = nn.Sequential(
-        nn.AdaptiveAvgPool1d(4), nn.AdaptiveAvgPool1d(4), nn.AdaptiveAvgPool1d(1), nn.Flatten()
+        nn.MaxPool1d(3, 2, 1, dilation=2),
+        nn.AvgPool1d(2, padding=1),
+        nn.Upsample(12),
+        nn.Upsample(scale_factor=2, mode="linear", align_corners=True),
+        nn.AdaptiveMaxPool1d(12),
+        nn.AdaptiveAvgPool1d(4),
+        nn.AdaptiveAvgPool1d(4),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
     )
-    assert operators(model.eval(), 2, 6, 12) == [
+    assert operators(model.eval(), 2, 6, 20) == [
+        Operator("max_pool", 6, 6, 1, 20, (1, 3), (1, 2), (0, 1), (1, 2)),
+        Operator("avg_pool", 6, 6, 1, 9, (1, 2), (1, 2), (0, 1)),
+        Operator("resize", 6, 6, 1, 5, (1, 12)),
+        Operator("resize", 6, 6, 1, 12, (1, 24), variant="bilinear_corners"),
+        Operator("max_pool", 6, 6, 1, 24, (1, 2), (1, 2)),
         Operator("avg_pool", 6, 6, 1, 12, (1, 3), (1, 3)),
         Operator("global_avg_pool", 6, 6, 1, 4),
     ]
@@ -127,27 +153,46 @@ def test_pooling_over_the_channels_has_a_price_where_none_can_be_pruned() -> Non
     ]
 
 
-def test_a_pool_of_sequences_costs_less_with_fewer_channels() -> None:
-    model = nn.Sequential(
-        nn.Conv1d(3, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(16, 2)
-    ).eval()
+@pytest.mark.parametrize("pool", [nn.Identity(), nn.MaxPool1d(3, 2, 1), nn.AvgPool1d(2)])
+def test_a_pool_of_sequences_costs_less_with_fewer_channels(pool: nn.Module) -> None:
+    layers = nn.Conv1d(3, 16, 3), nn.ReLU(), pool, nn.AdaptiveAvgPool1d(1)
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(16, 2)).eval()
     example = torch.randn(1, 3, 10)
     space = find_groups(model, example)
     network = read_network(model, example, space)
-    pools = {op.in_channels for op in network.operators() if op.kind == "global_avg_pool"}
+    pools = {op.in_channels for op in network.operators() if "pool" in op.kind}
     assert pools == set(space.groups[0].choices) == {2, 3, 4, 5, 6, 7, 8, 16}
 
 
-def test_what_no_rule_prices_is_refused_by_name() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Softplus())
-    with pytest.raises(ModelError, match=r"layer '1' computes 'softplus', which no rule prices"):
-        operators(model, 1, 3, 8, 8)
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (
+            nn.Sequential(nn.Conv2d(3, 4, 1), nn.Softshrink()),
+            r"module '1' \(Softshrink\) computes 'softshrink', which no rule prices",
+        ),
+        (Computes(lambda x: x.cumsum(1)), r"own forward \(of Computes\) computes 'cumsum', "),
+        (
+            nn.Sequential(nn.Identity(), Computes(lambda x: x.erfinv())),
+            r"module '1' \(Computes\) computes 'erfinv', ",
+        ),
+    ],
+)
+def test_what_no_rule_prices_is_refused_with_the_module_it_is_in(
+    model: nn.Module, words: str
+) -> None:
+    with pytest.raises(ModelError, match=words):
+        operators(model.eval(), 1, 3, 8, 8)
 
 
-def test_the_refusal_says_what_can_be_done() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Softplus())
-    with pytest.raises(ModelError, match=r"Task\(part=\.\.\.\).*add a rule.*There is"):
-        operators(model, 1, 3, 8, 8)
+def test_the_refusal_names_what_is_spelled_alike_and_says_what_can_be_done() -> None:
+    with pytest.raises(ModelError) as refusal:
+        operators(Computes(lambda x: x.logsumexp(1)), 1, 3, 8, 8)
+    words = str(refusal.value)
+    assert "'log_softmax'" in words
+    assert "'relu'" not in words
+    assert re.search(r"docs/operators\.md lists .*Task\(part=\.\.\.\).*add a rule", words)
+    assert len(words) < 500
 
 
 def test_a_model_whose_path_depends_on_its_input_is_refused() -> None:
@@ -183,12 +228,18 @@ def test_what_is_resized_is_priced_by_the_sizes_before_and_after() -> None:
             resize = nn.functional.interpolate
             near = resize(x, scale_factor=2)
             smooth = resize(near, size=(5, 7), mode="bilinear", align_corners=False)
-            return {"out": resize(smooth, size=(9, 9), mode="bilinear", align_corners=True)}
+            cubic = resize(smooth, size=(6, 6), mode="bicubic")
+            return {
+                "out": resize(smooth, size=(9, 9), mode="bilinear", align_corners=True),
+                "large": resize(cubic, scale_factor=2, mode="bicubic", align_corners=True),
+            }
 
     assert operators(Resized(), 1, 4, 6, 8) == [
         Operator("resize", 4, 4, 6, 8, (12, 16)),
         Operator("resize", 4, 4, 12, 16, (5, 7), variant="bilinear"),
+        Operator("resize", 4, 4, 5, 7, (6, 6), variant="bicubic"),
         Operator("resize", 4, 4, 5, 7, (9, 9), variant="bilinear_corners"),
+        Operator("resize", 4, 4, 6, 6, (12, 12), variant="bicubic_corners"),
     ]
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from autoprune.pruning.graph_layers import ACTIVATIONS
+from autoprune.pruning.graph_functions import ACTIVATIONS
 from autoprune.pruning.graph_reader import CREATES, RULES
 from autoprune.pruning.graph_views import VIEWS
 from latency_tables import runtime_names

@@ -72,7 +72,6 @@ def test_reductions_are_poolings_of_what_they_run_over(reduce: Reduce, expected:
     [
         (lambda x: x * x.max(), "'max' over all images"),
         (lambda x: x * x.sum(), "'sum' over all images"),
-        (lambda x: torch.max(x, x.relu()), "'max' of two tensors"),
     ],
 )
 def test_reductions_over_a_batch_have_no_price(reduce: Reduce, words: str) -> None:
@@ -122,3 +121,26 @@ def test_a_maximum_over_channels_leaves_them_whole() -> None:
     space = spaced(net, IMAGES)
     assert units(space) == {"b": 5}
     assert "summed up" in reason(space, "a")
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_sum_of_stacked_tensors_ties_them_and_costs_a_copy_and_a_sum(axis: int) -> None:
+    net = Net(
+        lambda n, x: out(n.c(torch.stack([n.a(x), n.b(x)], axis).sum(axis))),
+        a=conv(4, 6),
+        b=conv(4, 6),
+        c=conv(6, 3),
+    )
+    space = spaced(net, IMAGES)
+    (group,) = space.groups
+    assert (group.units, group.producers) == (6, ("a", "b"))
+    _, _, copy, total, *_ = read_network(net, IMAGES, space).terms
+    assert copy.at((5,)) == Operator("concat", 5, 5, 128)
+    assert total.at((5,)) == Operator("global_avg_pool", 320, 320, 1, 2)
+
+
+def test_a_sum_over_stacked_tensors_and_the_batch_has_no_price() -> None:
+    model = Reduces(lambda x: x * torch.stack([x, x.relu()], 1).sum((0, 1))).eval()
+    model(torch.zeros(2, 3, 6, 8))
+    with pytest.raises(ModelError, match="'sum' over all images"):
+        operators(model, 2, 3, 6, 8)

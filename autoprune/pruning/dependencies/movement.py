@@ -22,9 +22,9 @@ PARTS = frozenset({"chunk", "split", "split_with_sizes", "tensor_split", "unbind
 PADS = frozenset({"constant_pad_nd", "pad"})
 MOVES = (
     frozenset({"cat", "channel_shuffle", "concat", "expand", "expand_as", "flatten", "flip"})
-    | frozenset({"index", "index_select", "movedim", "narrow", "permute", "pixel_shuffle"})
-    | frozenset({"pixel_unshuffle", "repeat", "reshape", "roll", "select", "slice", "squeeze"})
-    | frozenset({"stack", "swapaxes", "t", "transpose", "unflatten", "unfold", "unsqueeze"})
+    | frozenset({"index", "index_select", "movedim", "narrow", "permute"})
+    | frozenset({"repeat", "reshape", "roll", "select", "slice", "squeeze"})
+    | frozenset({"swapaxes", "t", "transpose", "unflatten", "unfold", "unsqueeze"})
     | frozenset({"view", "view_as", "numpy_T", "mT"})
 )
 

@@ -9,7 +9,7 @@ from torch import fx, nn
 from torch.export import ExportedProgram
 
 from autoprune.models.channel_map import ChannelMap
-from autoprune.pruning.dependencies import arithmetic, layers, movement
+from autoprune.pruning.dependencies import arithmetic, folding, layers, movement
 from autoprune.pruning.dependencies.flows import Flow, Reading
 from autoprune.pruning.dependencies.labels import Labels
 from autoprune.pruning.graph_nodes import argument, layer_of, operator_name
@@ -19,6 +19,7 @@ Rule = Callable[[Reading, fx.Node], Flow | None]
 RULES: dict[str, Rule] = {
     **layers.RULES,
     **arithmetic.RULES,
+    **folding.RULES,
     **dict.fromkeys(movement.SAME, movement.same),
     **dict.fromkeys(movement.MOVES, movement.moved),
     **dict.fromkeys(movement.PADS, movement.padded),
