@@ -29,6 +29,7 @@ _KEPT = (
     "seed",
     "trials",
     "trained_on",
+    "latency_of",
     "validation",
     "accuracy_after_search",
     "accuracy_after_finetune",
@@ -78,8 +79,16 @@ def cells_of(rows: Sequence[Row]) -> list[Cell]:
 
 def table(cells: Sequence[Cell]) -> str:
     """In Markdown, one line for each cell."""
-    columns = ["network", "budget", "searcher", "on", "seeds", "val, searched", "test, searched"]
-    columns += ["val, finetuned", "test, finetuned", "of each seed", "rank correlation", "wall s"]
+    columns = ["network", "budget", "searcher", "latency of", "trained on", "seeds"]
+    columns += [
+        "val, searched",
+        "test, searched",
+        "val, finetuned",
+        "test, finetuned",
+        "of each seed",
+        "rank correlation",
+        "wall s",
+    ]
     lines = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
     return "\n".join([*lines, *(f"| {' | '.join(_words(cell))} |" for cell in cells)])
 
@@ -91,6 +100,7 @@ def _words(cell: Cell) -> list[str]:
         _network(first["model"]),
         first["budget"],
         f"**{_name(first)}**" if first["searcher"] in _OURS else _name(first),
+        _processor(first["latency_of"]),
         first["trained_on"],
         ", ".join(str(row["seed"]) for row in cell.rows),
         f"{cell.mean('validation', 'after_search'):.1%}",
@@ -125,7 +135,7 @@ def figure(cells: Sequence[Cell]) -> go.Figure:
     drawn.update_xaxes(tickformat=".0%")
     drawn.update_xaxes(title_text="accuracy on the test images", row=rows)
     names = dict.fromkeys(
-        _name(cell.first) for cell in sorted(cells, key=lambda c: _place(c.first)[2:4])
+        _name(cell.first) for cell in sorted(cells, key=lambda c: _place(c.first)[3:5])
     )
     drawn.update_yaxes(categoryorder="array", categoryarray=list(reversed(names)))
     drawn.update_layout(template="plotly_white", width=1200, height=120 + 320 * rows)
@@ -171,11 +181,17 @@ def _network(model: str) -> str:
     return model.partition(":")[2].replace("resnet", "ResNet-")
 
 
+def _processor(name: str) -> str:
+    """``Intel Xeon`` of ``Intel(R) Xeon(R) Processor``."""
+    return name.replace("(R)", "").replace("Processor", "").strip()
+
+
 def _place(row: Row) -> tuple[object, ...]:
     """Where a row stands in the table; the seed last."""
     searcher = ORDER.index(row["searcher"])
     options = json.dumps(row["searcher_options"], sort_keys=True)
-    return (row["model"], row["budget"], searcher, options, row["trained_on"], row["seed"])
+    job = searcher, options, row["trained_on"], row["seed"]
+    return (row["model"], row["budget"], row["latency_of"], *job)
 
 
 def _at(row: Row, keys: Sequence[str]) -> float:

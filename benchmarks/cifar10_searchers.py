@@ -6,16 +6,18 @@ Each combination of budget, seed and searcher is one job in one database, on one
 that is stopped goes on where it was, and jobs of one seed share their scores. The exported bundles
 are verified at the end, when nothing else is running. Prints a table in Markdown; ``--out`` keeps
 the rows as JSON, of which benchmarks.cifar10_report makes one table and a plot. On a GPU,
-``--train-device cuda --at-once 8`` runs eight jobs beside each other; where the table is another
-machine's, copy the folder that holds it there, and take ``--unmeasured --unverified``. Without a
-searcher (``--searchers``) only the table is measured.
+``--train-device cuda --at-once 8`` runs eight jobs beside each other. ``--table FILE`` takes a
+table that was measured before, as those in benchmarks/tables; where it is another machine's, take
+``--unmeasured --unverified`` too. Without a searcher (``--searchers``) only the table is measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import multiprocessing
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product, repeat
@@ -53,7 +55,10 @@ def main() -> None:
     wanted = product(options.budgets, options.seeds, options.searchers)
     specs = [_spec(options, *case) for case in wanted]
     folder = Path(options.folder)
-    _measure_table(_spec(options, options.budgets[0], 0, "uniform"), folder)
+    if not (folder / _TABLE).exists():
+        spec = _spec(options, options.budgets[0], 0, "uniform")
+        found = _stored(options.table, spec.db) if options.table else _measured(spec)
+        (folder / _TABLE).write_text(found, encoding="utf-8")
     rows = _run_all(specs, folder, options.at_once)
     for row in rows:
         measured = None if options.unverified else verify(Path(row["bundle"])).measured
@@ -110,13 +115,21 @@ def _subject(spec: JobSpec) -> Subject:
     return _SUBJECT[0]
 
 
-def _measure_table(spec: JobSpec, folder: Path) -> None:
-    if (folder / _TABLE).exists():
-        return
+def _measured(spec: JobSpec) -> str:
+    """The hash of a new table."""
     tables = composition.open_stores(spec.db).tables
     measured = measure_table(spec, _subject(spec), tables, _say)
     with_calibration(_subject(spec), measured, tables, _say)
-    (folder / _TABLE).write_text(measured.hash, encoding="utf-8")
+    return measured.hash
+
+
+def _stored(path: Path, db: str) -> str:
+    """The hash of the table in a file, which may be compressed; it is in the database then."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "table.json"
+        packed = path.read_bytes()
+        plain.write_bytes(gzip.decompress(packed) if path.suffix == ".gz" else packed)
+        return composition.import_table(plain, db)[0].hash
 
 
 def _run(spec: JobSpec, subject: Subject, folder: Path, name: str) -> dict[str, Any]:
@@ -134,6 +147,7 @@ def _run(spec: JobSpec, subject: Subject, folder: Path, name: str) -> dict[str, 
         "model": spec.model,
         "searcher_options": spec.searcher_options,
         "trained_on": spec.train_device.partition(":")[0],
+        "latency_of": _processor(spec),
         "budget": spec.budget[0],
         "seed": spec.seed,
         "validation": shown["final"]["accuracy"]["validation"],
@@ -142,6 +156,12 @@ def _run(spec: JobSpec, subject: Subject, folder: Path, name: str) -> dict[str, 
         "wall_s": seconds,
         "bundle": str(bundle),
     }
+
+
+def _processor(spec: JobSpec) -> str:
+    """Whose latency the job's table is."""
+    table = composition.open_stores(spec.db).tables.table(str(spec.table))
+    return "" if table is None else str(table["context"]["device"]["processor"])
 
 
 def _say(kind: str, payload: dict[str, Any]) -> None:
@@ -183,6 +203,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", default="autoprune:resnet20")
     parser.add_argument("--weights")
     parser.add_argument("--data", required=True)
+    parser.add_argument("--table", type=Path, help="file of 'autoprune latency export', or .gz")
     parser.add_argument("--budgets", nargs="+", default=["30%", "50%"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--searchers", nargs="*", default=SEARCHERS)

@@ -29,6 +29,39 @@ OperatorKind = Literal[
     "resize",
     "channel_map",
 ]
+ACTIVATIONS = (
+    "abs",
+    "celu",
+    "cos",
+    "elu",
+    "exp",
+    "gelu",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "log",
+    "logsigmoid",
+    "mish",
+    "pow",
+    "reciprocal",
+    "relu",
+    "relu6",
+    "rsqrt",
+    "selu",
+    "sigmoid",
+    "silu",
+    "sin",
+    "softplus",
+    "sqrt",
+    "square",
+    "tanh",
+)
+"""The functions of single numbers that every runtime runs.
+
+Lower-case names of torch.nn.functional, or of torch; ``hardtanh`` is any clamp to constants, and
+``pow`` any power by a constant that is not computed by multiplications, as ``square`` is.
+"""
 CONVOLUTIONS = frozenset({"conv", "conv1d", "conv_transpose"})
 TWO_WIDTHS = CONVOLUTIONS | {"linear", "matmul", "channel_map"}
 """Kinds whose inputs and outputs are counted apart; a depthwise convolution's are not."""

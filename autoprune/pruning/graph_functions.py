@@ -9,36 +9,14 @@ from torch import fx
 from autoprune.errors import ModelError
 from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
 from autoprune.pruning.graph_nodes import argument, operator_name
+from latency_tables.operators import ACTIVATIONS as PRICED
 from latency_tables.operators import CONVOLUTIONS
 
-ACTIVATIONS = {
-    name: name
-    for name in (
-        "abs",
-        "celu",
-        "cos",
-        "elu",
-        "exp",
-        "gelu",
-        "hardsigmoid",
-        "hardswish",
-        "leaky_relu",
-        "log",
-        "mish",
-        "reciprocal",
-        "relu",
-        "relu6",
-        "rsqrt",
-        "selu",
-        "sigmoid",
-        "silu",
-        "sin",
-        "softplus",
-        "sqrt",
-        "square",
-        "tanh",
-    )
-} | {"log_sigmoid": "logsigmoid", "prelu": "leaky_relu"}
+_OF_OTHER_RULES = {"hardtanh", "pow", "logsigmoid"}
+ACTIVATIONS = {name: name for name in PRICED if name not in _OF_OTHER_RULES} | {
+    "log_sigmoid": "logsigmoid",
+    "prelu": "leaky_relu",
+}
 """Operator -> activation of the latency table."""
 _TAKES_ACTIVATION = CONVOLUTIONS | {"linear", "batch_norm", "add", "multiply"}
 _MULTIPLIED = (2, 3)

@@ -5,42 +5,9 @@ from __future__ import annotations
 from typing import get_args
 
 from latency_tables.errors import UnsupportedOperatorError
-from latency_tables.operators import Operator, OperatorKind
+from latency_tables.operators import ACTIVATIONS, Operator, OperatorKind
 
 KINDS: tuple[str, ...] = get_args(OperatorKind)
-ACTIVATIONS = (
-    "abs",
-    "celu",
-    "cos",
-    "elu",
-    "exp",
-    "gelu",
-    "hardsigmoid",
-    "hardswish",
-    "hardtanh",
-    "leaky_relu",
-    "log",
-    "logsigmoid",
-    "mish",
-    "pow",
-    "reciprocal",
-    "relu",
-    "relu6",
-    "rsqrt",
-    "selu",
-    "sigmoid",
-    "silu",
-    "sin",
-    "softplus",
-    "sqrt",
-    "square",
-    "tanh",
-)
-"""The functions of single numbers that every runtime runs.
-
-Lower-case names of torch.nn.functional, or of torch; ``hardtanh`` is any clamp to constants, and
-``pow`` any power by a constant that is not computed by multiplications, as ``square`` is.
-"""
 POWER = 4.0
 """What ``pow`` is measured with: no runtime has a shorter way for it."""
 VARIANTS: dict[str, tuple[str, ...]] = {

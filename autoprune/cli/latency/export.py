@@ -26,7 +26,7 @@ def export(
     check_writable(out)
     found, calibrations = find_table(table, stored_tables(db))
     save(out, found, calibrations)
-    say(f"written to {out}, with {len(calibrations)} calibrations")
+    say(f"written to {out}; calibrations in it: {len(calibrations)}")
     if as_json:
         print_json({**about(found), "calibrations": [shown(each) for each in calibrations]})
     else:

@@ -21,7 +21,7 @@ def import_table(
 ) -> None:
     """Keep the table of a file in the database, with its calibrations."""
     table, calibrations = composition.import_table(file, db)
-    say(f"table {table.hash[:12]} is in {db}, with {len(calibrations)} calibrations")
+    say(f"table {table.hash[:12]} is in {db}; calibrations in it: {len(calibrations)}")
     if as_json:
         print_json({**about(table), "calibrations": [shown(each) for each in calibrations]})
     else:

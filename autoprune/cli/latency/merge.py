@@ -28,7 +28,7 @@ def merge(
     check_writable(out)
     merged = merge_files(files)
     save(out, merged.table, merged.calibrations)
-    say(f"written to {out}, with {len(merged.calibrations)} calibrations")
+    say(f"written to {out}; calibrations in it: {len(merged.calibrations)}")
     if merged.left_out:
         say(
             f"{merged.left_out} calibrations are left out, because latencies they were made with "
