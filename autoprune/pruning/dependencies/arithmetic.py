@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import fx
 
 from autoprune.pruning.dependencies.flows import Flow, Reading, shapes
 from autoprune.pruning.dependencies.vectors import first_tensor_behind, vectors_behind
-from autoprune.pruning.graph_nodes import argument, operator_name, reduced_axes, shape_of
+from autoprune.pruning.graph_nodes import argument, is_pointwise, reduced_axes, shape_of
 
 POOLS = frozenset(
     f"{kind}{n}d"
@@ -25,20 +24,6 @@ REDUCTIONS = frozenset(
 )
 ALONG = frozenset({"softmax", "log_softmax", "cumsum", "argmax", "normalize"})
 """Along one axis, which stays."""
-
-
-ACTIVATIONS = frozenset(
-    {"celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu"}
-    | {"log_sigmoid", "logit", "mish", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu"}
-    | {"softplus", "softshrink", "tanh", "tanhshrink", "threshold"}
-)
-"""Element by element; torch marks only some of them so."""
-
-
-def is_pointwise(node: fx.Node) -> bool:
-    """Whether every element of the result depends on the elements at its place alone."""
-    tagged = torch.Tag.pointwise in getattr(node.target, "tags", ())
-    return tagged or operator_name(node) in ACTIVATIONS
 
 
 def pointwise(reading: Reading, node: fx.Node) -> Flow | None:

@@ -12,7 +12,7 @@ from autoprune.models.channel_map import ChannelMap
 from autoprune.pruning.dependencies import arithmetic, folding, layers, movement
 from autoprune.pruning.dependencies.flows import Flow, Reading
 from autoprune.pruning.dependencies.labels import Labels
-from autoprune.pruning.graph_nodes import argument, layer_of, operator_name
+from autoprune.pruning.graph_nodes import argument, is_pointwise, layer_of, operator_name
 
 Rule = Callable[[Reading, fx.Node], Flow | None]
 
@@ -66,7 +66,7 @@ def _visit(reading: Reading, node: fx.Node) -> None:
         reading.flows[node] = movement.parts(reading, node)
     elif name in RULES:
         reading.flows[node] = RULES[name](reading, node)
-    elif arithmetic.is_pointwise(node):
+    elif is_pointwise(node):
         reading.flows[node] = arithmetic.pointwise(reading, node)
     else:
         reading.freeze(node, "no rule follows what its channels go through")
