@@ -16,6 +16,7 @@ from torch import nn
 from autoprune.pruning.masking import masked_state
 from autoprune.pruning.space import Kept, LeftOut, PruningGroup, SearchSpace
 from autoprune.pruning.surgery import fit, prune
+from autoprune.pruning.written_sizes import written_size
 
 TOLERANCE = 1e-4
 """Largest difference allowed, as a fraction of the largest output."""
@@ -56,7 +57,7 @@ def _faulty(
     if reason is None:
         return {}
     if len(groups) == 1:
-        return {groups[0].name: reason}
+        return {groups[0].name: _written(probe, inputs, groups[0], kept) or reason}
     middle = len(groups) // 2
     halves = groups[:middle], groups[middle:]
     found = {
@@ -93,6 +94,15 @@ def _fault(
         f"with {left} of {units} units the sliced network differs from the "
         f"masked one by {difference:.2g} (outputs up to {scale:.2g})"
     )
+
+
+def _written(probe: nn.Module, inputs: torch.Tensor, group: PruningGroup, kept: Kept) -> str | None:
+    """Of a group that fails: the size in the network's forward that stands in its way."""
+    try:
+        narrow = prune(probe, SearchSpace((group,)), kept)
+    except Exception:
+        return None
+    return written_size(probe, narrow, inputs)
 
 
 def _without_effect(probe: nn.Module, inputs: torch.Tensor, space: SearchSpace) -> dict[str, str]:

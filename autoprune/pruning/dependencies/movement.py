@@ -36,6 +36,9 @@ def same(reading: Reading, node: fx.Node) -> Flow | None:
 
 def moved(reading: Reading, node: fx.Node) -> Flow | None:
     """Labels where the elements went."""
+    if isinstance(argument(node, 1, None), torch.dtype):
+        reading.freeze(node, "its numbers are taken for those of another type")
+        return None
     return reading.found(_run(reading, node), node)
 
 
