@@ -21,6 +21,10 @@ from autoprune.pruning.written_sizes import written_size
 TOLERANCE = 1e-4
 """Largest difference allowed, as a fraction of the largest output."""
 ROUNDS = 3
+_NO_GRADIENT = (
+    "no gradient reaches the network's output, so it cannot be checked; the forward must return "
+    "scores, not what argmax or a comparison makes of them"
+)
 
 
 def preflight(
@@ -116,7 +120,10 @@ def _without_effect(probe: nn.Module, inputs: torch.Tensor, space: SearchSpace) 
     with torch.enable_grad():
         for parameter in parameters.values():
             parameter.requires_grad_(True)
-        _outputs(probe, inputs).square().sum().backward()  # type: ignore[no-untyped-call]
+        total = _outputs(probe, inputs).square().sum()
+        if not total.requires_grad:
+            return {group.name: _NO_GRADIENT for group in space.groups}
+        total.backward()  # type: ignore[no-untyped-call]
     reached = {name for name, p in parameters.items() if p.grad is not None and bool(p.grad.any())}
     for parameter in parameters.values():
         parameter.requires_grad_(False)

@@ -45,6 +45,7 @@ class Reading:
         maps: layer -> channel map.
         flows: of the nodes visited; of a node that gives several tensors, one for each.
         layers: names of layers with a weight, in the order they were met.
+        ends: nodes that hold channels which stay, and are followed no further -> their labels.
     """
 
     labels: Labels
@@ -53,6 +54,7 @@ class Reading:
     maps: dict[str, ChannelMap]
     flows: dict[fx.Node, Flow | list[Flow | None] | None] = field(default_factory=dict)
     layers: list[str] = field(default_factory=list)
+    ends: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
 
     def flow(self, node: Any) -> Flow | None:
         """Of a node with one tensor."""
