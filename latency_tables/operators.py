@@ -27,6 +27,8 @@ OperatorKind = Literal[
     "global_avg_pool",
     "global_max_pool",
     "resize",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "channel_map",
 ]
 CONVOLUTIONS = frozenset({"conv", "conv1d", "conv_transpose"})
@@ -60,6 +62,8 @@ class Operator:
       ``log``
     * resize: to ``kernel`` pixels, the nearest; variant ``bilinear`` or ``bicubic``, with
       ``_corners`` after it where the corners' centres are aligned
+    * pixel_shuffle, pixel_unshuffle: blocks of ``kernel`` pixels, both sizes equal, are the
+      neighbouring channels of the other side; the channels are those of the larger images
     * add, multiply: of two tensors; variant ``scalar`` or ``per_channel``: with constants
     """
 

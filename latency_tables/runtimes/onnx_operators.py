@@ -123,6 +123,17 @@ def _resize(graph: GraphBuilder, op: Operator) -> str:
     )
 
 
+def _pixel_unshuffle(graph: GraphBuilder, op: Operator) -> str:
+    [(name, (batch, channels, height, width))] = graph.inputs
+    block = op.kernel[0]
+    rows, columns = height // block, width // block
+    apart = graph.constant(np.array([batch, channels, rows, block, columns, block]))
+    value = graph.node("Reshape", name, apart)
+    value = graph.node("Transpose", value, perm=[0, 1, 3, 5, 2, 4])
+    joined = graph.constant(np.array([batch, channels * block * block, rows, columns]))
+    return graph.node("Reshape", value, joined)
+
+
 def _channel_map(graph: GraphBuilder, op: Operator) -> str:
     value = INPUT_NAME
     for axis, step in zip((2, 3), op.stride, strict=True):
@@ -202,5 +213,9 @@ KINDS: dict[str, Callable[[GraphBuilder, Operator], str]] = {
     "global_avg_pool": lambda graph, op: graph.node("GlobalAveragePool", INPUT_NAME),  # noqa: ARG005
     "global_max_pool": _global_max_pool,
     "resize": _resize,
+    "pixel_shuffle": lambda graph, op: graph.node(
+        "DepthToSpace", INPUT_NAME, blocksize=op.kernel[0], mode="CRD"
+    ),
+    "pixel_unshuffle": _pixel_unshuffle,
     "channel_map": _channel_map,
 }

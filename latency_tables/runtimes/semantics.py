@@ -100,6 +100,10 @@ def _misfit(op: Operator) -> str | None:
         return f"{op.label}: the height of a conv1d and of its kernel is 1"
     if op.kind == "instance_norm" and op.height * op.width == 1:
         return f"{op.label}: it takes its statistics over pixels, of which it needs two"
+    if op.kind.startswith("pixel_") and op.kernel[0] != op.kernel[1]:
+        return f"{op.label}: its blocks of pixels are squares, got {op.kernel}"
+    if op.kind == "pixel_unshuffle" and (op.height % op.kernel[0] or op.width % op.kernel[1]):
+        return f"{op.label}: both sizes must be multiples of those of a block, {op.kernel}"
     reach = zip(op.output_padding, op.stride, op.dilation, strict=True)
     if any(padding and padding >= max(rest) for padding, *rest in reach):
         return (
@@ -124,6 +128,7 @@ def input_shapes(op: Operator, batch: int) -> list[tuple[int, ...]]:
       where the width is 1, as tokens do
     * concat: in_channels and out_channels - in_channels side by side; where both are equal, two
       halves of out_channels
+    * pixel_shuffle: [batch, in_channels * pixels of a block, height, width]
     * all others: one tensor [batch, in_channels, height, width]
     """
     if op.kind in ("matmul", "attention"):
@@ -167,5 +172,7 @@ def _channel_counts(op: Operator) -> list[int]:
             first = (op.out_channels + 1) // 2
         rest = op.out_channels - first
         return [first, rest] if rest > 0 else [first]
+    if op.kind == "pixel_shuffle":
+        return [first * op.kernel[0] * op.kernel[1]]
     two = op.kind in ("add", "multiply") and op.variant is None
     return [first, first] if two else [first]

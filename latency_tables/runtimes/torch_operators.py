@@ -175,6 +175,8 @@ _KINDS: dict[str, Callable[[Operator], nn.Module]] = {
     "global_avg_pool": lambda _: nn.AdaptiveAvgPool2d(1),
     "global_max_pool": lambda _: _GlobalMaxPool(),
     "resize": _Resize,
+    "pixel_shuffle": lambda op: nn.PixelShuffle(op.kernel[0]),
+    "pixel_unshuffle": lambda op: nn.PixelUnshuffle(op.kernel[0]),
     "channel_map": _ChannelMap,
 }
 

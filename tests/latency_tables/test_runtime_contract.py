@@ -88,6 +88,8 @@ EVERY_KIND = {
     "bicubic resize": Operator("resize", 8, 8, 9, 9, (18, 13), variant="bicubic"),
     "bicubic resize of corners": Operator("resize", 8, 8, 9, 9, (18, 13),
                                           variant="bicubic_corners"),
+    "pixel_shuffle": Operator("pixel_shuffle", 3, 3, 9, 6, (2, 2)),
+    "pixel_unshuffle": Operator("pixel_unshuffle", 3, 3, 9, 6, (3, 3)),
     "channel_map": Operator("channel_map", 8, 12, 9, 9, stride=(2, 2)),
     "narrowing channel_map": Operator("channel_map", 8, 5, 9, 9),
     **{f"activation {name}": Operator("activation", 8, 8, 9, 9, activation=name)
@@ -156,6 +158,8 @@ def test_normalising_twice_changes_nothing_more(quick: Runtime, op: Operator) ->
         Operator("attention", 8, 8, 9, 9),
         Operator("attention", 8, 8, 9, 9, head_dim=3),
         Operator("conv1d", 8, 8, 9, 9, (1, 3)),
+        Operator("pixel_shuffle", 8, 8, 8, 8, (2, 4)),
+        Operator("pixel_unshuffle", 8, 8, 9, 9, (2, 2)),
         Operator("conv_transpose", 8, 8, 9, 9, (3, 3), output_padding=(1, 1)),
     ],
 )
