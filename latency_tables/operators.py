@@ -27,6 +27,9 @@ OperatorKind = Literal[
     "global_avg_pool",
     "global_max_pool",
     "resize",
+    "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "channel_map",
 ]
 ACTIVATIONS = (
@@ -93,6 +96,10 @@ class Operator:
       ``log``
     * resize: to ``kernel`` pixels, the nearest; variant ``bilinear`` or ``bicubic``, with
       ``_corners`` after it where the corners' centres are aligned
+    * pad: to ``kernel`` pixels by others of them, as much on both sides; variant ``circular``,
+      ``reflect`` or ``replicate``, without which there is none
+    * pixel_shuffle, pixel_unshuffle: blocks of ``kernel`` pixels, both sizes equal, are the
+      neighbouring channels of the other side; the channels are those of the larger images
     * add, multiply: of two tensors; variant ``scalar`` or ``per_channel``: with constants
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import fx
@@ -9,21 +10,30 @@ from torch import fx
 from autoprune.pruning.channels import Channels
 from autoprune.pruning.graph_flows import Flow, Reading, Rule, name_of
 from autoprune.pruning.graph_nodes import argument, operator_name, shape_of
-from autoprune.pruning.graph_pixels import copied
 from autoprune.pruning.terms import Term
 from latency_tables.operators import Operator, OperatorKind
 
 
 def _shuffle(reading: Reading, node: fx.Node) -> Flow:
-    """Every number is moved once."""
+    """Both are counted by the channels of the larger images."""
     source, flow = reading.source(node)
-    axis, parts = len(shape_of(node)) - 3, int(argument(node, 1, 1)) ** 2
+    axis, block = len(shape_of(node)) - 3, int(argument(node, 1, 1))
     if flow.axis != axis:
         reading.fixed(node, source)
         flow = Flow(Channels(shape_of(source)[axis]), axis)
+    kind: OperatorKind
     if operator_name(node) == "pixel_unshuffle":
-        return copied(reading, node, Flow(flow.channels.times(parts), axis))
-    return copied(reading, node, Flow(_shared(reading, node, flow.channels, parts), axis))
+        kind, larger = "pixel_unshuffle", flow.channels
+        after = larger.times(block**2)
+    else:
+        kind, larger = "pixel_shuffle", _shared(reading, node, flow.channels, block**2)
+        after = larger
+    count = larger.at(reading.full)
+    height, width = reading.pixels(source, axis)
+    operator = Operator(kind, count, count, height, width, (block, block))
+    return replace(
+        reading.emit(Term(operator, larger, larger, name_of(node)), axis), channels=after
+    )
 
 
 def _gate(reading: Reading, node: fx.Node) -> Flow:

@@ -16,6 +16,7 @@ from autoprune.pruning.channels import Channels
 from autoprune.pruning.graph_flows import Flow, Heads, Reading, is_tensor
 from autoprune.pruning.graph_functions import ACTIVATIONS, RULES
 from autoprune.pruning.graph_nodes import operator_name, shape_of
+from autoprune.pruning.graph_splits import read_as_images
 from autoprune.pruning.graph_views import RESHAPES, Shape, moved, part_axis, view
 
 KEEPS_HEADS = frozenset(
@@ -71,6 +72,8 @@ def _split(reading: Reading, node: fx.Node, source: fx.Node, flow: Flow) -> Flow
     """
     if operator_name(node) not in RESHAPES or flow.run < 2 or len(flow.channels.multiples) != 1:
         return None
+    if read_as_images(node):
+        return None  # the units are the channels, and the runs their pixels
     before, after = shape_of(source), shape_of(node)
     units = reading.full[flow.channels.multiples[0][0]]
     inside = math.prod(before[flow.axis + 1 :])

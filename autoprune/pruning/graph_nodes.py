@@ -6,9 +6,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import fx
 
 PRODUCTS = frozenset({"matmul", "bmm"})
+_ACTIVATIONS = frozenset(
+    {"celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu"}
+    | {"log_sigmoid", "logit", "mish", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu"}
+    | {"softplus", "softshrink", "tanh", "tanhshrink", "threshold"}
+)
+"""Element by element; torch marks only some of them so."""
 
 
 def operator_name(node: fx.Node) -> str:
@@ -17,6 +24,12 @@ def operator_name(node: fx.Node) -> str:
     if schema is None:
         return getattr(node.target, "__name__", str(node.target))
     return str(schema.name).rpartition("::")[2].rstrip("_")
+
+
+def is_pointwise(node: fx.Node) -> bool:
+    """Whether every element of the result depends on the elements at its place alone."""
+    tagged = torch.Tag.pointwise in getattr(node.target, "tags", ())
+    return tagged or operator_name(node) in _ACTIVATIONS
 
 
 def layer_of(node: fx.Node) -> str:

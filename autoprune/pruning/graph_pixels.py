@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -114,10 +115,18 @@ def _pad(reading: Reading, node: fx.Node) -> Flow:
     padding: Any = node.args[1]
     if not any(padding):
         return flow
+    mode = str(argument(node, 2, "constant"))
+    if operator_name(node) == "pad" and mode != "constant" and _pads_images(source, flow, padding):
+        return reading.alike(node, "pad", kernel=shape_of(node)[2:], variant=mode)
     if shape_of(node)[flow.axis] != shape_of(source)[flow.axis]:
         reading.fixed(node, source)
         flow = Flow(Channels(shape_of(node)[flow.axis]), flow.axis)
     return copied(reading, node, flow)
+
+
+def _pads_images(source: fx.Node, flow: Flow, padding: Sequence[int]) -> bool:
+    """Whether pixels are put around images, channels first; others are counted as a copy."""
+    return len(shape_of(source)) == 4 and flow.axis == 1 and min(padding) >= 0
 
 
 def _resize(reading: Reading, node: fx.Node) -> Flow:

@@ -12,6 +12,7 @@ from autoprune.errors import ModelError
 from autoprune.pruning.channels import Channels
 from autoprune.pruning.graph_flows import Flow, Reading, is_tensor, name_of
 from autoprune.pruning.graph_nodes import argument, operator_name, shape_of
+from autoprune.pruning.graph_splits import axis_of_channels
 
 Shape = tuple[int, ...]
 
@@ -52,6 +53,9 @@ def view(reading: Reading, node: fx.Node) -> Flow:
     before, after = shape_of(source), shape_of(node)
     if before == after and operator_name(node) in SAME_AXES | RESHAPES:
         return flow
+    apart = _taken_apart(node, flow, before, after)
+    if apart is not None:
+        return apart
     axis = moved(node, flow.axis, before, after)
     if axis is not None:
         kept, count = before[flow.axis], after[axis]
@@ -62,6 +66,28 @@ def view(reading: Reading, node: fx.Node) -> Flow:
         if operator_name(node) in RESHAPES and (split := _shared(flow.channels, kept, count)):
             return Flow(split, axis)
     return _recounted(reading, node, source, axis)
+
+
+def _taken_apart(node: fx.Node, flow: Flow, before: Shape, after: Shape) -> Flow | None:
+    """One axis as several: equal shares of the channels lie along one of them.
+
+    None where this is no such view, or the channels cannot be shared out so.
+    """
+    outside, inside = math.prod(before[: flow.axis]), math.prod(before[flow.axis + 1 :])
+    axes = [
+        place
+        for place, size in enumerate(after)
+        if size > 1
+        and math.prod(after[:place]) % outside == 0
+        and math.prod(after[place + 1 :]) % inside == 0
+    ]
+    if operator_name(node) not in RESHAPES or len(axes) < 2:
+        return None
+    if math.prod(after[place] for place in axes) != before[flow.axis]:
+        return None
+    axis = axis_of_channels(node, axes)
+    shared = _shared(flow.channels, before[flow.axis], after[axis])
+    return Flow(shared, axis) if shared is not None else None
 
 
 def _part(reading: Reading, node: fx.Node, source: fx.Node) -> Flow:

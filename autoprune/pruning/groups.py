@@ -19,6 +19,12 @@ from autoprune.pruning.tied import with_tied
 from autoprune.pruning.widths import legal_widths, with_rules
 from autoprune.rules import Rule
 
+_LOOSEN = (
+    "Loosen what is left alone (--ignore), the --divisor, the smallest keep ratio (--min-keep) or "
+    "the rules"
+)
+_IN_THE_NETWORK = "This is so whatever the options: it lies in the network's layers and forward"
+
 
 def find_groups(
     model: nn.Module,
@@ -69,8 +75,8 @@ def find_groups(
         reasons = "; ".join(f"{left.name}: {left.reason}" for left in space.left_out)
         raise ModelError(
             f"nothing of {type(model).__name__} can be pruned: "
-            f"{reasons or 'every group has one legal width'}. Loosen what is left alone "
-            "(--ignore), the --divisor, the smallest keep ratio (--min-keep) or the rules"
+            f"{reasons or 'every group has one legal width'}. "
+            + (_LOOSEN if space.groups or ignore or rules else _IN_THE_NETWORK)
         )
     return space
 

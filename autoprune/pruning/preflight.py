@@ -16,10 +16,15 @@ from torch import nn
 from autoprune.pruning.masking import masked_state
 from autoprune.pruning.space import Kept, LeftOut, PruningGroup, SearchSpace
 from autoprune.pruning.surgery import fit, prune
+from autoprune.pruning.written_sizes import written_size
 
 TOLERANCE = 1e-4
 """Largest difference allowed, as a fraction of the largest output."""
 ROUNDS = 3
+_NO_GRADIENT = (
+    "no gradient reaches the network's output, so it cannot be checked; the forward must return "
+    "scores, not what argmax or a comparison makes of them"
+)
 
 
 def preflight(
@@ -56,7 +61,7 @@ def _faulty(
     if reason is None:
         return {}
     if len(groups) == 1:
-        return {groups[0].name: reason}
+        return {groups[0].name: _written(probe, inputs, groups[0], kept) or reason}
     middle = len(groups) // 2
     halves = groups[:middle], groups[middle:]
     found = {
@@ -95,6 +100,15 @@ def _fault(
     )
 
 
+def _written(probe: nn.Module, inputs: torch.Tensor, group: PruningGroup, kept: Kept) -> str | None:
+    """Of a group that fails: the size in the network's forward that stands in its way."""
+    try:
+        narrow = prune(probe, SearchSpace((group,)), kept)
+    except Exception:
+        return None
+    return written_size(probe, narrow, inputs)
+
+
 def _without_effect(probe: nn.Module, inputs: torch.Tensor, space: SearchSpace) -> dict[str, str]:
     """Groups of which a mistake would not show: no gradient reaches what reads their units."""
     names = {
@@ -106,7 +120,10 @@ def _without_effect(probe: nn.Module, inputs: torch.Tensor, space: SearchSpace) 
     with torch.enable_grad():
         for parameter in parameters.values():
             parameter.requires_grad_(True)
-        _outputs(probe, inputs).square().sum().backward()  # type: ignore[no-untyped-call]
+        total = _outputs(probe, inputs).square().sum()
+        if not total.requires_grad:
+            return {group.name: _NO_GRADIENT for group in space.groups}
+        total.backward()  # type: ignore[no-untyped-call]
     reached = {name for name, p in parameters.items() if p.grad is not None and bool(p.grad.any())}
     for parameter in parameters.values():
         parameter.requires_grad_(False)

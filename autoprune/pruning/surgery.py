@@ -7,6 +7,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -172,7 +173,7 @@ def _widened(tensor: torch.Tensor, full: torch.Tensor, cut: _Cut) -> torch.Tenso
 
 
 def _follow(module: nn.Module) -> None:
-    """Set a module's channel counts by the shape of its weight."""
+    """Set a module's channel counts by the shape of its weight, if it has one."""
     if isinstance(module, nn.modules.conv._ConvNd):
         _follow_conv(module)
     elif isinstance(module, nn.Linear):
@@ -184,6 +185,15 @@ def _follow(module: nn.Module) -> None:
         module.num_parameters = len(module.weight)
     elif isinstance(module, HeadedAttention):
         module.follow_weights()
+    elif type(module) is nn.Unflatten:
+        _follow_unflatten(module)
+
+
+def _follow_unflatten(module: nn.Unflatten) -> None:
+    """Leave open how many channels there are: they come first, before the pixels of each."""
+    sizes: Any = module.unflattened_size
+    if all(isinstance(size, int) for size in sizes) and -1 not in sizes:
+        module.unflattened_size = (-1, *sizes[1:])
 
 
 def _follow_conv(conv: nn.modules.conv._ConvNd) -> None:

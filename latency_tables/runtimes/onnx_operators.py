@@ -10,7 +10,7 @@ import numpy as np
 from latency_tables.operators import Operator
 from latency_tables.runtimes.onnx_builder import GraphBuilder
 from latency_tables.runtimes.onnx_export import INPUT_NAME
-from latency_tables.runtimes.semantics import SCALED, TRANSPOSED, constant_shape
+from latency_tables.runtimes.semantics import SCALED, TRANSPOSED, constant_shape, padding_of
 
 _SCALAR = 0.5
 
@@ -123,6 +123,43 @@ def _resize(graph: GraphBuilder, op: Operator) -> str:
     )
 
 
+def _pad(graph: GraphBuilder, op: Operator) -> str:
+    rows, columns = padding_of(op)
+    if op.variant != "circular":
+        (top, bottom), (left, right) = rows, columns
+        sizes = graph.constant(np.array([0, 0, top, left, 0, 0, bottom, right]))
+        return graph.node(
+            "Pad", INPUT_NAME, sizes, mode="edge" if op.variant == "replicate" else op.variant
+        )
+    value = INPUT_NAME
+    for axis, (before, after) in ((2, rows), (3, columns)):
+        last, first = (-before, np.iinfo(np.int64).max), (0, after)
+        parts = [
+            _slice(graph, value, axis, *last) if before else None,
+            value,
+            _slice(graph, value, axis, *first) if after else None,
+        ]
+        # The exporter copies along an axis too that nothing is put around.
+        value = graph.node("Concat", *(part for part in parts if part), axis=axis)
+    return value
+
+
+def _slice(graph: GraphBuilder, value: str, axis: int, start: int, end: int) -> str:
+    bounds = (graph.constant(np.array([bound])) for bound in (start, end, axis))
+    return graph.node("Slice", value, *bounds)
+
+
+def _pixel_unshuffle(graph: GraphBuilder, op: Operator) -> str:
+    [(name, (batch, channels, height, width))] = graph.inputs
+    block = op.kernel[0]
+    rows, columns = height // block, width // block
+    apart = graph.constant(np.array([batch, channels, rows, block, columns, block]))
+    value = graph.node("Reshape", name, apart)
+    value = graph.node("Transpose", value, perm=[0, 1, 3, 5, 2, 4])
+    joined = graph.constant(np.array([batch, channels * block * block, rows, columns]))
+    return graph.node("Reshape", value, joined)
+
+
 def _channel_map(graph: GraphBuilder, op: Operator) -> str:
     value = INPUT_NAME
     for axis, step in zip((2, 3), op.stride, strict=True):
@@ -202,5 +239,10 @@ KINDS: dict[str, Callable[[GraphBuilder, Operator], str]] = {
     "global_avg_pool": lambda graph, op: graph.node("GlobalAveragePool", INPUT_NAME),  # noqa: ARG005
     "global_max_pool": _global_max_pool,
     "resize": _resize,
+    "pad": _pad,
+    "pixel_shuffle": lambda graph, op: graph.node(
+        "DepthToSpace", INPUT_NAME, blocksize=op.kernel[0], mode="CRD"
+    ),
+    "pixel_unshuffle": _pixel_unshuffle,
     "channel_map": _channel_map,
 }

@@ -16,6 +16,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "matmul": ("transposed", "scaled", "scaled_transposed"),
     "attention": ("causal", "masked"),
     "softmax": ("log",),
+    "pad": ("circular", "reflect", "replicate"),
     "resize": ("bilinear", "bilinear_corners", "bicubic", "bicubic_corners"),
 }
 
@@ -67,6 +68,12 @@ def _misfit(op: Operator) -> str | None:
         return f"{op.label}: the height of a conv1d and of its kernel is 1"
     if op.kind == "instance_norm" and op.height * op.width == 1:
         return f"{op.label}: it takes its statistics over pixels, of which it needs two"
+    if op.kind == "pad" and not _can_be_padded(op):
+        return f"{op.label}: it cannot be padded to {op.kernel} by pixels, variant {op.variant!r}"
+    if op.kind.startswith("pixel_") and op.kernel[0] != op.kernel[1]:
+        return f"{op.label}: its blocks of pixels are squares, got {op.kernel}"
+    if op.kind == "pixel_unshuffle" and (op.height % op.kernel[0] or op.width % op.kernel[1]):
+        return f"{op.label}: both sizes must be multiples of those of a block, {op.kernel}"
     reach = zip(op.output_padding, op.stride, op.dilation, strict=True)
     if any(padding and padding >= max(rest) for padding, *rest in reach):
         return (
@@ -74,6 +81,26 @@ def _misfit(op: Operator) -> str | None:
             "the stride or the dilation"
         )
     return None
+
+
+def padding_of(op: Operator) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What a pad adds (before, after) its rows, and its columns."""
+    rows, columns = op.kernel[0] - op.height, op.kernel[1] - op.width
+    return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
+
+
+def _can_be_padded(op: Operator) -> bool:
+    """Whether there are as many pixels as are put on one side; a reflection spares the edge."""
+    most = (op.height, op.width)
+    if op.variant == "reflect":
+        most = (op.height - 1, op.width - 1)
+    added = [
+        (size >= 0 and (after <= limit or op.variant == "replicate"))
+        for size, (_, after), limit in zip(
+            (op.kernel[0] - op.height, op.kernel[1] - op.width), padding_of(op), most, strict=True
+        )
+    ]
+    return op.variant is not None and all(added)
 
 
 def input_shapes(op: Operator, batch: int) -> list[tuple[int, ...]]:
@@ -91,6 +118,7 @@ def input_shapes(op: Operator, batch: int) -> list[tuple[int, ...]]:
       where the width is 1, as tokens do
     * concat: in_channels and out_channels - in_channels side by side; where both are equal, two
       halves of out_channels
+    * pixel_shuffle: [batch, in_channels * pixels of a block, height, width]
     * all others: one tensor [batch, in_channels, height, width]
     """
     if op.kind in ("matmul", "attention"):
@@ -134,5 +162,7 @@ def _channel_counts(op: Operator) -> list[int]:
             first = (op.out_channels + 1) // 2
         rest = op.out_channels - first
         return [first, rest] if rest > 0 else [first]
+    if op.kind == "pixel_shuffle":
+        return [first * op.kernel[0] * op.kernel[1]]
     two = op.kind in ("add", "multiply") and op.variant is None
     return [first, first] if two else [first]

@@ -14,6 +14,7 @@ from latency_tables.runtimes.semantics import (
     TRANSPOSED,
     check_supported,
     constant_shape,
+    padding_of,
 )
 
 _SCALAR = 0.5
@@ -104,6 +105,17 @@ class _Resize(nn.Module):
         )
 
 
+class _Pad(nn.Module):
+    def __init__(self, op: Operator) -> None:
+        super().__init__()
+        rows, columns = padding_of(op)
+        self.padding = [*columns, *rows]
+        self.mode = op.variant or "constant"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.pad(x, self.padding, mode=self.mode)
+
+
 class _ChannelMap(nn.Module):
     index: torch.Tensor
 
@@ -175,6 +187,9 @@ _KINDS: dict[str, Callable[[Operator], nn.Module]] = {
     "global_avg_pool": lambda _: nn.AdaptiveAvgPool2d(1),
     "global_max_pool": lambda _: _GlobalMaxPool(),
     "resize": _Resize,
+    "pad": _Pad,
+    "pixel_shuffle": lambda op: nn.PixelShuffle(op.kernel[0]),
+    "pixel_unshuffle": lambda op: nn.PixelUnshuffle(op.kernel[0]),
     "channel_map": _ChannelMap,
 }
 

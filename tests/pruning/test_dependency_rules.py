@@ -347,6 +347,16 @@ def test_channels_beside_an_activation_without_any_name_no_parameter() -> None:
     )
 
 
+def test_channels_that_are_looked_at_as_another_type_stay_whole() -> None:
+    net = Net(
+        lambda n, x: out(n.c(torch.relu(n.b(n.a(x).view(torch.float32))))),
+        a=conv(4, 6), b=conv(6, 5), c=conv(5, 3),
+    )  # fmt: skip
+    space = spaced(net, IMAGES)
+    assert units(space) == {"b": 5}
+    assert "another type" in reason(space, "a")
+
+
 def test_a_concatenation_shifts_positions() -> None:
     def narrowed(n: Any, x: torch.Tensor) -> torch.Tensor:
         x = torch.relu(n.a(x))

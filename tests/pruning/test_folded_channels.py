@@ -29,7 +29,7 @@ def test_channels_that_become_the_pixels_of_one_are_cut_together() -> None:
     assert places["a.weight"][1].tolist() == [4, 5, 6, 7]
     assert places["b.weight"][1].tolist() == [1]
     first, shuffle, relu, last, _ = priced(net, IMAGES, space, 5)
-    assert shuffle == Operator("concat", 5, 5, 16, 16)
+    assert shuffle == Operator("pixel_shuffle", 5, 5, 8, 8, (2, 2))
     assert (first.out_channels, relu.in_channels, last.in_channels) == (20, 5, 5)
 
 
@@ -43,7 +43,9 @@ def test_a_channel_whose_pixels_become_channels_is_cut_with_all_of_them() -> Non
     assert units(space) == {"a": 6}
     places = {place.tensor: place.index for place in space.groups[0].slices}
     assert places["b.weight"][1].tolist() == [4, 5, 6, 7]
-    assert priced(net, IMAGES, space, 5)[1] == Operator("concat", 20, 20, 4, 4)
+    _, shuffle, last, _ = priced(net, IMAGES, space, 5)
+    assert shuffle == Operator("pixel_unshuffle", 5, 5, 8, 8, (2, 2))
+    assert last.in_channels == 20
 
 
 def test_a_network_that_ends_in_a_shuffle_keeps_its_last_layer_whole() -> None:
@@ -58,7 +60,7 @@ def test_a_network_that_ends_in_a_shuffle_keeps_its_last_layer_whole() -> None:
     assert [op.kind for op in priced(net, IMAGES, space, 3)] == [
         "conv",
         "conv",
-        "concat",
+        "pixel_shuffle",
         "activation",
     ]
 
@@ -112,7 +114,7 @@ def test_fixed_channels_are_counted_where_the_pixels_are() -> None:
     moved = operators(
         Computes(lambda x: functional.pixel_shuffle(x.permute(0, 3, 1, 2), 2)), 1, 4, 6, 8
     )
-    assert moved == [Operator("concat", 2, 2, 8, 12)]
+    assert moved == [Operator("pixel_shuffle", 2, 2, 4, 6, (2, 2))]
 
 
 def test_what_is_stacked_on_something_whole_stays_whole() -> None:

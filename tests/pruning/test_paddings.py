@@ -76,13 +76,39 @@ def test_the_copy_before_an_even_kernel_has_fewer_channels_where_they_are_pruned
     assert copy.inputs.multiples == copy.outputs.multiples == ((0, 1),)
 
 
-@pytest.mark.parametrize("how", ["zeros", "reflect", "replicate", "circular"])
-def test_whatever_is_put_around_pixels_costs_a_copy_with_them(how: str) -> None:
-    pads = {
-        "zeros": nn.ZeroPad2d,
-        "reflect": nn.ReflectionPad2d,
-        "replicate": nn.ReplicationPad2d,
-        "circular": nn.CircularPad2d,
-    }
-    model = nn.Sequential(pads[how]((1, 2, 0, 1)), nn.Conv2d(3, 4, 3, bias=False))
+def test_zeros_put_around_pixels_cost_a_copy_with_them() -> None:
+    model = nn.Sequential(nn.ZeroPad2d((1, 2, 0, 1)), nn.Conv2d(3, 4, 3, bias=False))
     assert priced(model, 1, 3, 9, 9)[0] == Operator("concat", 3, 3, 10, 12)
+
+
+@pytest.mark.parametrize(
+    ("how", "pad"),
+    [
+        ("reflect", nn.ReflectionPad2d),
+        ("replicate", nn.ReplicationPad2d),
+        ("circular", nn.CircularPad2d),
+    ],
+)
+def test_pixels_put_around_pixels_have_a_price_of_their_own(how: str, pad: type[nn.Module]) -> None:
+    model = nn.Sequential(pad((1, 2, 0, 1)), nn.Conv2d(3, 4, 3, bias=False))
+    expected = Operator("pad", 3, 3, 9, 9, (10, 12), variant=how)
+    assert priced(model, 1, 3, 9, 9)[0] == expected
+    inside = nn.Conv2d(3, 4, 3, padding=(1, 0), padding_mode=how)
+    assert priced(inside, 1, 3, 9, 9)[0] == replace(expected, kernel=(11, 9))
+
+
+def test_padding_of_sequences_and_cropping_count_as_a_copy() -> None:
+    row = nn.Sequential(nn.ReflectionPad1d(2), nn.Conv1d(3, 4, 3))
+    assert priced(row, 1, 3, 9)[0].kind == "concat"
+    cropped = nn.Sequential(nn.CircularPad2d((1, -1, 0, 0)), nn.Conv2d(3, 4, 3))
+    assert priced(cropped, 1, 3, 9, 9)[0].kind == "concat"
+
+
+def test_the_padding_of_a_pruned_layer_has_fewer_channels() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3, padding=1, padding_mode="circular")
+    ).eval()
+    images = torch.randn(1, 3, 9, 9)
+    space = find_groups(model, images, divisor=1)
+    pad = next(t for t in read_network(model, images, space).terms if t.operator.kind == "pad")
+    assert pad.at((5,)) == Operator("pad", 5, 5, 7, 7, (9, 9), variant="circular")

@@ -120,7 +120,7 @@ def test_a_maximum_over_channels_leaves_them_whole() -> None:
     )
     space = spaced(net, IMAGES)
     assert units(space) == {"b": 5}
-    assert "summed up" in reason(space, "a")
+    assert "computed over all its channels ('max'" in reason(space, "a")
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

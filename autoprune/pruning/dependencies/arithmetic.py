@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import fx
 
 from autoprune.pruning.dependencies.flows import Flow, Reading, shapes
 from autoprune.pruning.dependencies.vectors import first_tensor_behind, vectors_behind
-from autoprune.pruning.graph_nodes import argument, operator_name, reduced_axes, shape_of
+from autoprune.pruning.graph_nodes import (
+    argument,
+    is_pointwise,
+    operator_name,
+    reduced_axes,
+    shape_of,
+)
 
 POOLS = frozenset(
     f"{kind}{n}d"
@@ -21,24 +26,12 @@ POOLS = frozenset(
 )
 """Each channel by itself, over pixels."""
 REDUCTIONS = frozenset(
-    {"amax", "amin", "max", "mean", "min", "std", "sum", "var", "norm", "linalg_vector_norm"}
+    {"amax", "amin", "argmax", "argmin", "linalg_vector_norm", "max", "mean", "min", "norm"}
+    | {"std", "sum", "var"}
 )
-ALONG = frozenset({"softmax", "log_softmax", "cumsum", "argmax", "normalize"})
+ALONG = frozenset({"softmax", "log_softmax", "cumsum", "normalize"})
 """Along one axis, which stays."""
-
-
-ACTIVATIONS = frozenset(
-    {"celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu"}
-    | {"log_sigmoid", "logit", "mish", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu"}
-    | {"softplus", "softshrink", "tanh", "tanhshrink", "threshold"}
-)
-"""Element by element; torch marks only some of them so."""
-
-
-def is_pointwise(node: fx.Node) -> bool:
-    """Whether every element of the result depends on the elements at its place alone."""
-    tagged = torch.Tag.pointwise in getattr(node.target, "tags", ())
-    return tagged or operator_name(node) in ACTIVATIONS
+_OVER_ALL = "it is computed over all its channels"
 
 
 def pointwise(reading: Reading, node: fx.Node) -> Flow | None:
@@ -80,7 +73,8 @@ def reduced(reading: Reading, node: fx.Node) -> Flow | None:
     rank = len(shape_of(argument(node, 0, None)))
     gone = reduced_axes(node, rank)
     if flow.axis in gone:
-        reading.freeze(node, "its channels are summed up")
+        summed = operator_name(node) in ("mean", "sum")
+        reading.freeze(node, "its channels are summed up" if summed else _OVER_ALL)
         return None
     kept = len(shape_of(node)) == rank
     return Flow(flow.axis if kept else flow.axis - sum(d < flow.axis for d in gone), flow.labels)
@@ -92,7 +86,8 @@ def along(reading: Reading, node: fx.Node) -> Flow | None:
     rank = len(shape_of(argument(node, 0, None)))
     if flow is None or int(argument(node, 1, -1)) % rank != flow.axis:
         return flow
-    reading.freeze(node, "it is computed over all its channels")
+    reading.freeze(node, _OVER_ALL)
+    reading.ends[node] = flow.labels
     return None
 
 

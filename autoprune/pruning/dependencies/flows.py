@@ -12,6 +12,7 @@ from torch import fx
 from autoprune.models.channel_map import ChannelMap
 from autoprune.pruning.dependencies.labels import FIXED, FREE, Labels
 from autoprune.pruning.graph_nodes import layer_of, operator_name, shape_of
+from autoprune.pruning.graph_splits import axis_of_channels
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Reading:
         maps: layer -> channel map.
         flows: of the nodes visited; of a node that gives several tensors, one for each.
         layers: names of layers with a weight, in the order they were met.
+        ends: nodes that hold channels which stay, and are followed no further -> their labels.
     """
 
     labels: Labels
@@ -52,6 +54,7 @@ class Reading:
     maps: dict[str, ChannelMap]
     flows: dict[fx.Node, Flow | list[Flow | None] | None] = field(default_factory=dict)
     layers: list[str] = field(default_factory=list)
+    ends: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
 
     def flow(self, node: Any) -> Flow | None:
         """Of a node with one tensor."""
@@ -78,11 +81,11 @@ class Reading:
             where = layer_of(node) or "the network itself"
             self.labels.freeze(flow.labels, f"{why} ({operator_name(node)!r} in {where!r})")
 
-    def found(self, labels: torch.Tensor) -> Flow | None:
-        """The flow of a tensor from the labels of all its elements.
+    def found(self, labels: torch.Tensor, node: fx.Node) -> Flow | None:
+        """The flow of a node's tensor from the labels of all its elements.
 
-        Where they differ along several axes, the channels of the last of these are told apart, and
-        what they have in common along the others goes together.
+        Where they differ along several axes, the channels of one of these are told apart, and what
+        they have in common along the others goes together.
         """
         if not bool((labels > FIXED).any()):
             return None
@@ -90,7 +93,7 @@ class Reading:
         if not varying:
             self.labels.freeze(labels, "a single channel is spread over a whole tensor")
             return None
-        axis = varying[-1]
+        axis = axis_of_channels(node, varying)
         rows = labels.movedim(axis, -1).reshape(-1, labels.shape[axis])
         vector = rows.amax(0)
         if len(varying) > 1:

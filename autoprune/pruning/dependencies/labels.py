@@ -87,11 +87,11 @@ class Labels:
         self.freeze(first[second == FIXED], reason)
         self.freeze(second[first == FIXED], reason)
 
-    def freeze(self, labels: torch.Tensor, reason: str) -> None:
-        """These must stay; the first reason is told."""
+    def freeze(self, labels: torch.Tensor, reason: str, *, above_all: bool = False) -> None:
+        """These must stay; the first reason is told, or the one that is above all others."""
         labels = torch.unique(labels[labels > FIXED])
         if len(labels):
-            self._frozen.append((labels, reason))
+            self._frozen.insert(0 if above_all else len(self._frozen), (labels, reason))
 
     def classes(self) -> Classes:
         """What goes together, in the end."""

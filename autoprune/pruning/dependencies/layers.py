@@ -165,7 +165,8 @@ def _produce(
         reading.labels.tie(labels.reshape(groups, -1)[1:], labels.reshape(groups, -1)[0])
     _carry(reading, node.args[2:3], labels, "output")
     if len(labels) == 1:
-        reading.labels.freeze(labels, "it has one channel")
+        reading.labels.freeze(labels, "it has a single channel, which cannot go")
+        reading.ends[node] = labels
         return None
     return Flow(axis, labels)
 

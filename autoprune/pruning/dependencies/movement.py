@@ -36,7 +36,10 @@ def same(reading: Reading, node: fx.Node) -> Flow | None:
 
 def moved(reading: Reading, node: fx.Node) -> Flow | None:
     """Labels where the elements went."""
-    return reading.found(_run(reading, node))
+    if isinstance(argument(node, 1, None), torch.dtype):
+        reading.freeze(node, "its numbers are taken for those of another type")
+        return None
+    return reading.found(_run(reading, node), node)
 
 
 def padded(reading: Reading, node: fx.Node) -> Flow | None:
@@ -51,7 +54,7 @@ def padded(reading: Reading, node: fx.Node) -> Flow | None:
     if repeats and flow is not None and any(padding[2 * (last - flow.axis) :][:2]):
         reading.freeze(node, "it pads its channels by others of them")
         return None
-    return reading.found(torch.constant_pad_nd(_labels(reading, source), padding, FREE))
+    return reading.found(torch.constant_pad_nd(_labels(reading, source), padding, FREE), node)
 
 
 def parts(reading: Reading, node: fx.Node) -> list[Flow | None]:
@@ -66,7 +69,7 @@ def parts(reading: Reading, node: fx.Node) -> list[Flow | None]:
             return [None for _ in pieces]
         for piece in pieces[1:]:
             reading.labels.tie(pieces[0], piece)
-    return [reading.found(piece) for piece in pieces]
+    return [reading.found(piece, node) for piece in pieces]
 
 
 def _cut_axis(node: fx.Node) -> int:

@@ -12,7 +12,7 @@ from autoprune.models.channel_map import ChannelMap
 from autoprune.pruning.dependencies import arithmetic, folding, layers, movement
 from autoprune.pruning.dependencies.flows import Flow, Reading
 from autoprune.pruning.dependencies.labels import Labels
-from autoprune.pruning.graph_nodes import argument, layer_of, operator_name
+from autoprune.pruning.graph_nodes import argument, is_pointwise, layer_of, operator_name
 
 Rule = Callable[[Reading, fx.Node], Flow | None]
 
@@ -66,7 +66,7 @@ def _visit(reading: Reading, node: fx.Node) -> None:
         reading.flows[node] = movement.parts(reading, node)
     elif name in RULES:
         reading.flows[node] = RULES[name](reading, node)
-    elif arithmetic.is_pointwise(node):
+    elif is_pointwise(node):
         reading.flows[node] = arithmetic.pointwise(reading, node)
     else:
         reading.freeze(node, "no rule follows what its channels go through")
@@ -81,5 +81,27 @@ def _in_channel_map(reading: Reading, node: fx.Node, layer: str) -> Flow | None:
 
 
 def _stop_outputs(reading: Reading, node: fx.Node) -> None:
-    for _, flow in reading.flows_into(node):
-        reading.labels.freeze(flow.labels, "its channels are an output of the network")
+    """Said of them before all else, as of what an output is made of by a softmax and the like."""
+    left, seen = [node], {node}
+    while left:
+        for source in left.pop().all_input_nodes:
+            flow = reading.flow(source)
+            labels = reading.ends.get(source) if flow is None else flow.labels
+            if labels is not None:
+                why = "its channels are an output of the network"
+                reading.labels.freeze(labels, why, above_all=True)
+            if source not in seen and _made_of_outputs(source, labels is not None):
+                seen.add(source)
+                left.append(source)
+
+
+def _made_of_outputs(node: fx.Node, known: bool) -> bool:
+    """Whether what a node takes is put out with it, its numbers changed one by one at most.
+
+    Args:
+        known: whether the node's channels are; then others may lie beside them, and no more.
+    """
+    if known or node.op != "call_function":
+        return operator_name(node) in ("cat", "concat", "stack")
+    movements = movement.SAME | movement.MOVES | movement.PADS
+    return is_pointwise(node) or operator_name(node) in movements
