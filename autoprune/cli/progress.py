@@ -22,8 +22,15 @@ from autoprune.jobs import context
 
 
 @contextmanager
-def shown_progress(trials: int, trials_done: int = 0) -> Iterator[context.Progress]:
-    """A progress for the jobs package that draws on stderr until the block ends."""
+def shown_progress(
+    trials: int, trials_done: int = 0, *, summary_follows: bool = False
+) -> Iterator[context.Progress]:
+    """A progress for the jobs package that draws on stderr until the block ends.
+
+    Args:
+        summary_follows: whether people read the job's summary afterwards, which repeats some of
+            what is told on the way: that is left to it.
+    """
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -35,19 +42,25 @@ def shown_progress(trials: int, trials_done: int = 0) -> Iterator[context.Progre
     # What a user's model or data prints must not get between the JSON on stdout.
     with redirect_stdout(sys.stderr):
         try:
-            yield _Screen(bars, trials, trials_done)
+            yield _Screen(bars, trials, trials_done, summary_follows)
         finally:
             if bars.tasks:
                 bars.stop()
 
 
+PROBES = "sensitivity probes"
+
+
 class _Screen:
     """Turns events into bars and lines; unknown events are ignored."""
 
-    def __init__(self, bars: Progress, trials: int, trials_done: int) -> None:
+    def __init__(
+        self, bars: Progress, trials: int, trials_done: int, summary_follows: bool
+    ) -> None:
         self._bars = bars
         self._trials = trials
         self._done = trials_done
+        self._summary_follows = summary_follows
         self._probes = 0
         self._best: float | None = None
         self._tasks: dict[str, TaskID] = {}
@@ -62,7 +75,16 @@ class _Screen:
             self._bars.start()
             # What was done before this start tells nothing about the time that is left.
             self._tasks[name] = self._bars.add_task(name, completed=done, total=total)
+        if total is None:
+            task = self._bars.tasks[self._tasks[name]]
+            task.total = task.finished_time = None
         self._bars.update(self._tasks[name], completed=done, total=total)
+
+    def _stop_clock(self, name: str) -> None:
+        """A bar without a total would count the time of all that comes after it."""
+        if name in self._tasks:
+            task = self._bars.tasks[self._tasks[name]]
+            self._bars.update(task.id, total=task.completed)
 
     def _line(self, text: str) -> None:
         self._bars.console.print(text, markup=False)
@@ -74,7 +96,8 @@ class _Screen:
         self._line(f"reading {event['what']}")
 
     def _on_warning(self, event: dict[str, Any]) -> None:
-        self._line(f"warning: {event['text']}")
+        if not (self._summary_follows and event.get("in_summary")):
+            self._line(f"warning: {event['text']}")
 
     def _on_waiting(self, event: dict[str, Any]) -> None:
         self._line(f"waiting for {event['for']} to end")
@@ -133,8 +156,9 @@ class _Screen:
     def _on_trial(self, event: dict[str, Any]) -> None:
         if event["purpose"] == "probe":
             self._probes += 1
-            self._bar("sensitivity probes", self._probes, None)  # only the searcher knows
+            self._bar(PROBES, self._probes, None)  # only the searcher knows
         else:
+            self._stop_clock(PROBES)
             self._done += 1
             self._bar("trials", self._done, max(self._trials, self._done))
         if event["error"]:
@@ -143,7 +167,7 @@ class _Screen:
 
     def _on_finalist(self, event: dict[str, Any]) -> None:
         if event["score"] is None:
-            self._line(f"finalist {event['slot']} ({event['origin']}) could not be scored")
+            self._line(f"finalist {event['slot']} ({_finalist(event)}) could not be scored")
         name = "ladder" if event["origin"].startswith("ladder") else "race"
         task = self._tasks.get(name)
         done = 1 if task is None else int(self._bars.tasks[task].completed) + 1
@@ -151,9 +175,9 @@ class _Screen:
 
     def _on_measured(self, event: dict[str, Any]) -> None:
         verdict = "fits" if event["fits"] else "does not fit"
-        alone = " alone" if event["alone"] else ""
+        alone = ", alone" if event["alone"] else ""
         self._line(
-            f"measured {event['origin']}{alone}: {milliseconds(event['latency_s'])}, "
+            f"measured {_finalist(event)}{alone}: {milliseconds(event['latency_s'])}, "
             f"{event['ratio']:.1%} of the unpruned network: {verdict}"
         )
 
@@ -172,3 +196,11 @@ def _bound(key: str, limit: float) -> str:
     if kind != "latency":
         return f"{limit:,.0f} {kind}"
     return f"{milliseconds(limit)} on {table}" if table else milliseconds(limit)
+
+
+def _finalist(event: dict[str, Any]) -> str:
+    """``trial 7 (race)``, or ``ladder, 98% of the budget as predicted``."""
+    origin, _, fraction = event["origin"].partition(" ")
+    if fraction:
+        return f"{origin}, {fraction} of the budget as predicted"
+    return f"trial {event['trial']} ({origin})"

@@ -101,7 +101,8 @@ def resume(
     if not held:
         check_free(folder, overwrite=False)
     words = _words(overrides, accept_environment)
-    with resumable(record.id, db, words), shown_progress(plan.spec.trials, told) as progress:
+    shown = shown_progress(plan.spec.trials, told, summary_follows=not as_json)
+    with resumable(record.id, db, words), shown as progress:
         composition.run(stores, record.id, plan, progress, accept_environment)
         again = record.state == "finished" and not _FINETUNE.isdisjoint(overrides)
         if again:

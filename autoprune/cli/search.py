@@ -204,7 +204,8 @@ def search(
     if queue:
         print_queued(job, as_json)
         return
-    with resumable(job, spec.db), shown_progress(spec.trials) as progress:
+    shown = shown_progress(spec.trials, summary_follows=not as_json)
+    with resumable(job, spec.db), shown as progress:
         composition.run(stores, job, plan, progress)
         folder = bundle_folder(spec, job)
         if not holds_bundle_of(folder, job):

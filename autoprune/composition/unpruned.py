@@ -11,6 +11,7 @@ from autoprune.errors import InputError, TaskError
 from autoprune.evaluation.base import leakage_warning, score_base
 from autoprune.evaluation.both_modes import compare_modes
 from autoprune.evaluation.environment import training_device
+from autoprune.evaluation.masked_training import compare_masked
 from autoprune.evaluation.metrics import metric_of
 from autoprune.evaluation.placement import placed
 from autoprune.evaluation.ranking import Rankings
@@ -31,8 +32,10 @@ def check_subject(spec: JobSpec, subject: Subject, progress: Progress) -> Json:
     device = training_device(spec.train_device)
     model, space, data = subject.model, subject.space, subject.data
     rankings = Rankings(model, space, data, spec.criterion, spec.seed, device)
-    check_trainable(model, space, data, rankings.base().choose(floor), device)
+    kept = rankings.base().choose(floor)
+    check_trainable(model, space, data, kept, device)
     told = compare_modes(model, data, device)
+    told = compare_masked(model, space, data, kept, device) or told
     if told:
         progress("warning", {"text": told})
     model = placed(model, device)

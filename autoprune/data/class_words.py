@@ -9,6 +9,14 @@ from autoprune.data.dataset import Dataset
 from autoprune.errors import DataError
 
 _SHOWN = 4
+ONE_LOGIT = (
+    "A classifier with one logit for two classes is a task (docs/tasks.md#one-logit): write "
+    "task = autoprune.Task(loss=lambda outputs, labels: "
+    "torch.nn.functional.binary_cross_entropy_with_logits(outputs.flatten(), "
+    "labels.flatten().float())) into the model's file, and name it with --task FILE.py:task, or as "
+    "task=task in Python"
+)
+"""The exact words: with them labels may be [N] or [N, 1], whole numbers or floats."""
 
 
 def class_names(where: str, classes: Any) -> tuple[str, ...]:
@@ -34,8 +42,15 @@ def classes_told(dataset: Dataset) -> str:
     )
 
 
-def classes_advice(outputs: int) -> str:
+def classes_advice(outputs: int, dataset: Dataset) -> str:
     """What helps where a classifier has another number of outputs."""
+    if outputs == 1 and len(dataset.classes) == 2:
+        return f"{ONE_LOGIT}. Or let its last layer have two outputs"
+    if outputs == 1:
+        return (
+            "One output is no classifier of so many classes: take num_classes in the model's "
+            "factory, or say with a task what its output is (docs/tasks.md)"
+        )
     return (
         f"If {outputs} is right, training images of some classes are missing (a class folder?): "
         f"add them, or say how many there are with 'classes': {outputs} in the dict of the data's "

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from autoprune.data.class_words import class_names
+from autoprune.data.class_words import ONE_LOGIT, class_names
 from autoprune.data.dataset import Dataset
 from autoprune.data.seeding import isolated_randomness
 from autoprune.data.split import Split
@@ -159,7 +159,7 @@ def _pair(where: str, item: Any) -> tuple[torch.Tensor, torch.Tensor]:
         hint = ": one-hot labels become numbers with labels.argmax(1)" if labels.ndim > 1 else ""
         raise _not_numbers(where, len(images), item[1], hint)
     if labels.is_floating_point():
-        raise _not_numbers(where, len(images), item[1], ": convert them with labels.long()")
+        raise _not_numbers(where, len(images), item[1], _of_floats(labels))
     return images.clone(), labels.reshape(-1).to(torch.int64)
 
 
@@ -170,6 +170,12 @@ def _numbers(where: str, labels: Any) -> torch.Tensor:
         raise DataError(
             f"{where}: labels must be class numbers (integers), got {describe(labels)} ({error})"
         ) from error
+
+
+def _of_floats(labels: torch.Tensor) -> str:
+    """What to do with labels that are floats: those of a binary loss are 0.0 and 1.0."""
+    hint = ": convert them with labels.long()"
+    return f"{hint}. {ONE_LOGIT}" if bool(((labels == 0) | (labels == 1)).all()) else hint
 
 
 def _not_numbers(where: str, count: int, got: Any, hint: str) -> DataError:

@@ -88,5 +88,5 @@ def _outputs_of_weights(error: Exception, dataset: Dataset) -> int | None:
 def _of_classes(dataset: Dataset, outputs: int, error: Exception) -> str:
     return (
         f"{error}. What does not fit is the number of outputs alone: the weights have {outputs}, "
-        f"{classes_told(dataset)}. {classes_advice(outputs)}"
+        f"{classes_told(dataset)}. {classes_advice(outputs, dataset)}"
     )

@@ -56,7 +56,7 @@ class WinnerFinetuner:
             if undone is None:
                 final = self._figures(network)
             else:
-                context.progress("warning", {"text": undone.says})
+                context.progress("warning", {"text": undone.says, "in_summary": True})
                 network, _ = self._rebuilt(start)
         # Named after the job: the same bytes as a trial's weights could be deleted with those.
         packed = pack(network.state_dict(), kept, {"job": context.job.id})

@@ -77,6 +77,6 @@ def measure_ranked(
         measured = bench.measure(schedules, progress)
     finalists = [replace(f, measured=m) for f, m in zip(ranking, measured, strict=True)]
     for finalist in finalists:
-        said = {"origin": finalist.origin, "alone": alone, **(finalist.measured or {})}
-        progress("measured", said)
+        said = {"origin": finalist.origin, "trial": finalist.trial, "alone": alone}
+        progress("measured", {**said, **(finalist.measured or {})})
     return finalists

@@ -204,6 +204,7 @@ def _score(
                 {
                     "slot": finalist.slot,
                     "origin": finalist.origin,
+                    "trial": finalist.trial,
                     "score": result.score,
                     "accuracy": result.accuracy,
                     "of": len(finalists),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,13 +13,10 @@ from torch import nn
 
 from autoprune.errors import ModelError, WeightsError
 from autoprune.models.attention import HeadedAttention
+from autoprune.pruning.first_pass import follow_input
 from autoprune.pruning.space import Kept, PruningGroup, SearchSpace
 
 State = Mapping[str, torch.Tensor]
-
-# An instance norm without tensors has none to tell its channels by, and makes no use of their
-# number but to compare it.
-warnings.filterwarnings("ignore", "input's size at dim=.* does not match num_features", UserWarning)
 
 
 @dataclass
@@ -180,7 +176,10 @@ def _follow(module: nn.Module) -> None:
         module.out_features, module.in_features = module.weight.shape
     elif isinstance(module, nn.modules.batchnorm._NormBase):
         sized = module.weight if module.affine else module.running_mean
-        module.num_features = module.num_features if sized is None else len(sized)
+        if sized is not None:
+            module.num_features = len(sized)
+        elif isinstance(module, nn.modules.instancenorm._InstanceNorm):
+            follow_input(module)
     elif isinstance(module, nn.PReLU):
         module.num_parameters = len(module.weight)
     elif isinstance(module, HeadedAttention):

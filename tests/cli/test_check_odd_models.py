@@ -28,7 +28,7 @@ REFUSALS = {
     "bfloat16": ("'first.0.weight'", "torch.bfloat16", ".float()"),
     "double": ("'first.0.weight'", "torch.float64", ".float()"),
     "lazy_on_other_images": ("(1, 8, 8)", "'second.0'", "lazy", "Check the input shape"),
-    "auxiliary_in_training": ("in training mode", "(2, 10)", "tuple of 2", "return them alone"),
+    "auxiliary_in_training": ("in training mode", "(2, 10)", "tuple of 2", "self.training = False"),
     "softmax_in_evaluation": ("SoftmaxInEvaluation", "in evaluation mode", "outside of the net"),
     "looks_up": ("layer 'table'", "floating-point inputs", ".long()", "part="),
     "training_in_place": ("in training mode", "changes its input in place", "images.clone()"),

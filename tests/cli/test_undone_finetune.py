@@ -41,6 +41,14 @@ def test_the_network_from_before_is_exported_with_a_warning_everywhere(
     assert expect_done(program("verify", "out", "--json")).json["passes"]
 
 
+def test_people_are_warned_once(search: Callable[..., Said], program: Program) -> None:
+    job = search(*NETWORK, "--finetune-learning-rate", "30").json["job"]
+    again = ("--db", "jobs.db", "--out", "out", "--finetune-learning-rate", "31")
+    said = expect_done(program("resume", job, *again))
+    assert "learning rate: 31) made the network worse" in said.out
+    assert "made the network worse" not in said.err
+
+
 def test_a_finetune_that_helps_is_kept_without_a_word(
     search: Callable[..., Said], tmp_path: Path
 ) -> None:
