@@ -194,8 +194,6 @@ def comparison(store: TrialStore, job_id: str) -> Json:
     A task has no accuracies, and ``figure`` with the name and values that it has in their place.
     """
     shown = summarise_job(store, job_id)
-    rows = trial_rows(store, job_id)
-    seconds = [row["seconds"] for row in rows if row["seconds"] and row["purpose"] != "probe"]
     base, final = shown["base"], shown["final"] or {}
     figure = base.get("figure")
     told = final.get("accuracy" if figure is None else "figure", {})
@@ -216,7 +214,7 @@ def comparison(store: TrialStore, job_id: str) -> Json:
         **({} if figure is None else {"figure": {"name": figure["name"], **values}}),
         "measured_latency_s": measured,
         "measured_ratio": None if measured is None else measured / base_s,
-        "seconds_per_trial": sum(seconds) / len(seconds) if seconds else None,
+        "seconds_per_trial": store.tally(shown["job"]).seconds_each,
         "digest": shown["digest"],
     }
 

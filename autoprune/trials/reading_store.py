@@ -69,18 +69,27 @@ class ReadingStore(StoreBase):
             return session.scalars(rows.order_by(Trial.index).limit(1)).one_or_none()
 
     def tally(self, job: str) -> TrialTally:
-        """How many trials there are, and what the probes among them cost."""
+        """How many trials there are, and what they cost."""
         probe, told = Trial.purpose == "probe", Trial.state == "told"
+        timed = case((~probe & (Trial.seconds > 0), Trial.seconds))
         rows = select(
             _count(~probe),
             _count(told & ~probe),
             _count(told),
             _count(probe),
             func.coalesce(func.sum(case((probe, Trial.seconds), else_=0.0)), 0.0),
+            func.avg(timed),
         ).where(Trial.job_id == job)
         with self._database.read() as session:
-            asked, heard, tells, probes, seconds = session.execute(rows).one()
-            return TrialTally(int(asked), int(heard), int(tells), int(probes), float(seconds))
+            asked, heard, tells, probes, on_probes, each = session.execute(rows).one()
+        return TrialTally(
+            int(asked),
+            int(heard),
+            int(tells),
+            int(probes),
+            probe_seconds=float(on_probes),
+            seconds_each=None if each is None else float(each),
+        )
 
 
 def _count(holds: ColumnElement[bool]) -> ColumnElement[Any]:

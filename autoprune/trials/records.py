@@ -197,6 +197,7 @@ class TrialTally:
         asked, told: without probes.
         tells: told ones, with probes: the trials of the indices below it.
         probe_seconds: wall time of all probes.
+        seconds_each: mean wall time of the others that have one; None where none has.
     """
 
     asked: int
@@ -204,6 +205,7 @@ class TrialTally:
     tells: int
     probes: int
     probe_seconds: float
+    seconds_each: float | None
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def test_probes_have_a_cost_of_their_own(tmp_path: Path) -> None:
     rows = trial_rows(store, job)
     assert [row["purpose"] for row in rows[PROBES - 1 : PROBES + 1]] == ["probe", "candidate"]
     of_trials = [row["seconds"] for row in rows[PROBES:]]
-    assert comparison(store, job)["seconds_per_trial"] == sum(of_trials) / TRIALS
+    assert comparison(store, job)["seconds_per_trial"] == pytest.approx(sum(of_trials) / TRIALS)
 
 
 def test_a_failed_search_counts_its_trials_without_the_probes(tmp_path: Path) -> None:
