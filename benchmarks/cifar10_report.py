@@ -114,12 +114,16 @@ def _words(cell: Cell) -> list[str]:
 
 
 def figure(cells: Sequence[Cell]) -> go.Figure:
-    """Test accuracy before (hollow) and after (full) the final finetune; a panel for each budget.
+    """Test accuracy before (hollow) and after (full) the final finetune.
 
-    A point is a job, a bar the mean of several; the colour says on what networks were trained.
+    A panel is a budget of one network's latency on one processor, a point is a job, a bar the mean
+    of several; the colour says on what networks were trained.
     """
-    panels = list(dict.fromkeys((c.first["model"], c.first["budget"]) for c in cells))
-    titles = [f"{_network(model)}, {budget} of the latency" for model, budget in panels]
+    panels = list(dict.fromkeys(_panel(cell) for cell in cells))
+    titles = [
+        f"{_network(model)}, {budget} of the latency on {_processor(name)}"
+        for model, budget, name in panels
+    ]
     rows = -(-len(panels) // 2)
     drawn = make_subplots(
         rows=rows,
@@ -129,7 +133,7 @@ def figure(cells: Sequence[Cell]) -> go.Figure:
         horizontal_spacing=0.18,
     )
     for cell in cells:
-        place = panels.index((cell.first["model"], cell.first["budget"]))
+        place = panels.index(_panel(cell))
         for trace in _traces(cell):
             drawn.add_trace(trace, row=1 + place // 2, col=1 + place % 2)
     drawn.update_xaxes(tickformat=".0%")
@@ -145,6 +149,10 @@ def figure(cells: Sequence[Cell]) -> go.Figure:
         trace.showlegend = trace.name not in seen
         seen.add(trace.name)
     return drawn
+
+
+def _panel(cell: Cell) -> tuple[str, str, str]:
+    return cell.first["model"], cell.first["budget"], cell.first["latency_of"]
 
 
 def _traces(cell: Cell) -> list[go.Scatter]:
