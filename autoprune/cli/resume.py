@@ -22,6 +22,7 @@ from autoprune.cli.options import (
 from autoprune.cli.output import print_queued, say
 from autoprune.cli.progress import shown_progress
 from autoprune.cli.remote import RemoteServer, Server
+from autoprune.errors import InputError
 from autoprune.export.bundle import check_free
 from autoprune.jobs.packaging import export_job, holds_bundle_of
 
@@ -82,6 +83,7 @@ def resume(
     }
     overrides = {key: value for key, value in given.items() if value is not None}
     if server is not None:
+        _check_bare(_words(overrides, accept_environment))
         print_queued(RemoteServer.at(server).change(job, "resume")["job"], as_json)
         return
     stores, record = composition.open_job(db, job, artifacts)
@@ -110,6 +112,20 @@ def resume(
         if again or not held:
             export_job(stores.trials, record.id, plan, folder, overwrite=held)
     report(stores, record.id, plan.spec, as_json)
+
+
+def _check_bare(words: list[str]) -> None:
+    """A server's workers go on with a job as it was submitted.
+
+    Raises:
+        InputError: other options were given.
+    """
+    given = [word for word in words if word.startswith("--")]
+    if given:
+        raise InputError(
+            f"with --server a job goes on as it was submitted: leave {', '.join(given)} out, or "
+            "resume it where the database is, with --db"
+        )
 
 
 def _words(overrides: dict[str, Any], accept_environment: bool) -> list[str]:

@@ -92,6 +92,9 @@ def test_a_job_file_is_submitted_paused_queued_again_and_cancelled(
     assert world.store.job(job).what["seed"] == 3
     assert "is paused" in expect_done(remote("pause", job)).err
     assert world.store.job(job).state == "paused"
+    refused = remote("resume", job, "--finetune-epochs", "3", "--unmeasured")
+    assert (refused.code, world.store.job(job).state) == (2, "paused")
+    assert "leave --finetune-epochs, --unmeasured out" in refused.err
     assert expect_done(remote("resume", job)).out.strip() == job
     assert world.store.job(job).state == "queued"
     changed = expect_done(remote("cancel", job, "--json")).json
