@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from autoprune.data.loaders import materialise
 from autoprune.data.task import Task
 from autoprune.evaluation.environment import set_training_threads, settings_kept
 from autoprune.evaluation.placement import device_of
+from autoprune.errors import InputError
 from autoprune.export.schedule import Schedule
 from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.packaging import export_job, final_network, holds_bundle_of, schedule_of
@@ -25,6 +26,7 @@ from autoprune.jobs.summary import summarise_job
 from autoprune.models.admission import check_model
 from autoprune.models.attention import prunable_attention
 from autoprune.spec import IN_MEMORY, JobSpec, make_spec
+from autoprune.trials.records import JobRecord
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class SearchResult:
     """
 
     job: str
-    _stores: composition.Stores
-    _plan: Plan
+    # Arrays of every channel and operator hide the id where a result is printed.
+    _stores: composition.Stores = field(repr=False)
+    _plan: Plan = field(repr=False)
 
     @property
     def schedule(self) -> Schedule:
@@ -93,7 +96,8 @@ def search(
             are then whatever its functions take.
         budget: ``"50%"``, ``"8ms"``, ``"macs=20M"``..., or several of them.
         workers: processes; more than one needs ``if __name__ == "__main__":`` in your script.
-        db: trial database; a job in it goes on with ``resume=JOB``. A finished one is finetuned
+        db: trial database; a job in it goes on with ``resume=JOB``, which takes all that decides
+            the search (budget, divisor, ignore...) from the job. A finished one is finetuned
             again where ``finetune_epochs`` or ``finetune_learning_rate`` is given.
         progress: called with (kind, payload) of each event.
         options: any other field of a job file: trials, seed, finetune_epochs, fidelity...
@@ -118,17 +122,32 @@ def search(
         },
         source="the call",
     )
+    stored = None if resume is None else composition.open_job(spec.db, resume, spec.artifacts)
+    if stored is not None:  # what is not given again is the job's
+        given_again = [name for name in _HOW if name in options or name in _CALLERS]
+        spec = composition.spec_of(stored[1], {name: getattr(spec, name) for name in given_again})
     with settings_kept():
         set_training_threads(spec.train_threads)
-        given = task if isinstance(task, Task) else task_of(spec)
+        given = task if isinstance(task, Task) else _named_task(spec)
         dataset = materialise(train, val, test, name="data in memory", classes=classes, task=given)
         refinetune = not _FINETUNE.isdisjoint(options)
-        return _search(spec, model, example_input, dataset, resume, progress, refinetune)
+        return _search(spec, model, example_input, dataset, stored, progress, refinetune)
 
 
 _HOW = ("workers", "train_device", "finetune_epochs", "finetune_learning_rate", "unmeasured", "out")
 """What a resume may change: nothing of it decides the search."""
+_CALLERS = {"workers", "train_device"}
+"""Of these, what each call says for itself."""
 _FINETUNE = {"finetune_epochs", "finetune_learning_rate"}
+
+
+def _named_task(spec: JobSpec) -> Task | None:
+    if spec.task == IN_MEMORY:
+        raise InputError(
+            "the job was started with a task in memory: resume it with the same one, "
+            "autoprune.search(..., resume=JOB, task=TASK)"
+        )
+    return task_of(spec)
 
 
 def _search(
@@ -136,19 +155,19 @@ def _search(
     model: torch.nn.Module,
     example_input: torch.Tensor,
     dataset: Dataset,
-    resume: str | None,
+    stored: tuple[composition.Stores, JobRecord] | None,
     progress: Progress,
     refinetune: bool,
 ) -> SearchResult:
     own = prunable_attention(copy.deepcopy(model).cpu())
     subject = make_subject(spec, own, dataset, tuple(example_input.shape[1:]), progress)
     again = False
-    if resume is None:
+    if stored is None:
         stores, job, plan = composition.submit(spec, progress, subject)
     else:
-        stores, record = composition.open_job(spec.db, resume, spec.artifacts)
+        stores, record = stored
         job = record.id
-        how = {field: getattr(spec, field) for field in _HOW}
+        how = {name: getattr(spec, name) for name in _HOW}
         plan = composition.reopen(stores, job, progress, how, subject)
         again = refinetune and record.state == "finished"
     composition.run(stores, job, plan, progress)

@@ -2,7 +2,7 @@
 
 from autoprune.composition.checking import check
 from autoprune.composition.finished import finetune_again, take_answers
-from autoprune.composition.jobs import leave_to_workers, reopen, submit
+from autoprune.composition.jobs import leave_to_workers, reopen, spec_of, submit
 from autoprune.composition.latency import (
     bare_subject,
     check_table,
@@ -37,6 +37,7 @@ __all__ = [
     "remove_database",
     "reopen",
     "run",
+    "spec_of",
     "submit",
     "take_answers",
     "trains_here",

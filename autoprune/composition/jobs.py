@@ -104,6 +104,12 @@ def _origin(spec: JobSpec, stores: Stores | None) -> Origin:
     return Origin.open(job, spec.db, spec.artifacts)
 
 
+def spec_of(job: JobRecord, overrides: Mapping[str, Any]) -> JobSpec:
+    """What a stored job was submitted with, but for the fields that are given."""
+    # A job of a version that had no such field searches all its widths.
+    return make_spec({"keep_dominated": True, **job.how["spec"], **overrides})
+
+
 def reopen(
     stores: Stores,
     job_id: str,
@@ -114,8 +120,7 @@ def reopen(
 ) -> Plan:
     """Rebuild a stored job's plan, and check that it is still the same job."""
     job = stores.trials.job(job_id)
-    # A job of a version that had no such field searches all its widths.
-    spec = make_spec({"keep_dominated": True, **job.how["spec"], **overrides})
+    spec = spec_of(job, overrides)
     _check_environment(job, spec, accept_environment)
     if subject is None:
         if IN_MEMORY in (spec.model, spec.data, spec.task):

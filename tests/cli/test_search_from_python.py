@@ -147,6 +147,19 @@ def test_a_finished_job_is_resumed_without_a_new_trial(
     assert again.summary == result.summary
 
 
+def test_a_job_is_resumed_by_its_id_with_the_same_model_and_loaders_alone(
+    result: autoprune.SearchResult, folder: Path
+) -> None:
+    db = str(folder / "jobs.db")
+    again = autoprune.search(network(), IMAGE, **split_loaders(), db=db, resume=result.job)
+    assert again.summary["digest"] == result.summary["digest"]
+    assert again.schedule == result.schedule
+
+
+def test_a_result_is_printed_as_the_id_of_its_job(result: autoprune.SearchResult) -> None:
+    assert repr(result) == f"SearchResult(job={result.job!r})"
+
+
 def test_a_finished_job_is_finetuned_again_where_that_is_said(
     search: Callable[..., autoprune.SearchResult], tmp_path: Path
 ) -> None:
