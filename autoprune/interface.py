@@ -14,9 +14,9 @@ from autoprune import composition
 from autoprune.data.dataset import Dataset
 from autoprune.data.loaders import materialise
 from autoprune.data.task import Task
+from autoprune.errors import InputError
 from autoprune.evaluation.environment import set_training_threads, settings_kept
 from autoprune.evaluation.placement import device_of
-from autoprune.errors import InputError
 from autoprune.export.schedule import Schedule
 from autoprune.jobs.context import Progress, silent
 from autoprune.jobs.packaging import export_job, final_network, holds_bundle_of, schedule_of

@@ -92,7 +92,7 @@ def _read_json(folder: Path) -> Any:
     path = folder / SCHEDULE
     try:
         return json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(
             f"{folder} is not a bundle: it has no {SCHEDULE}; "
             "name a folder written by 'autoprune export'"

@@ -74,7 +74,15 @@ def unpruned_network(schedule: Schedule, model: ModelSource | None) -> nn.Module
             "the bundle does not name its model, which was given in Python: "
             "load it with load(folder, model=factory)"
         )
-    return build_model(named, classes=reference.classes, input_shape=reference.input_shape)
+    try:
+        return build_model(named, classes=reference.classes, input_shape=reference.input_shape)
+    except ModelError as error:
+        if model is not None:
+            raise
+        raise ModelError(
+            f"{error}. That is the name in the bundle; where it leads nowhere, give the unpruned "
+            "model yourself: model=FACTORY in autoprune.load, --model for 'autoprune verify'"
+        ) from error
 
 
 def fit_checked(

@@ -164,7 +164,10 @@ def _factory(source: str, name: str) -> Callable[..., object]:
 def _module(source: str) -> ModuleType:
     file = file_of(source)
     if file is not None and not file.is_file():
-        raise ModelError(f"no model file {source!r}: give its path from {os.getcwd()!r}")
+        raise ModelError(
+            f"no model file {source!r}: give its path from {os.getcwd()!r}, "
+            "or, for a job that is stored, run in the folder it was submitted in"
+        )
     try:
         return load_module(source)
     except Exception as error:

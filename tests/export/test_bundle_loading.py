@@ -15,7 +15,8 @@ from torch import nn
 
 from autoprune.errors import InputError, ModelError, VerificationError
 from autoprune.export.files import read_tensors
-from autoprune.export.load import load
+from autoprune.export.load import load, unpruned_network
+from autoprune.export.schedule import Schedule
 from autoprune.models.registry import build_model
 
 Write = Callable[..., Path]
@@ -143,6 +144,23 @@ def test_another_folder_is_no_bundle(tmp_path: Path, content: str | None) -> Non
         (tmp_path / "schedule.json").write_text(content)
     with pytest.raises(InputError, match="is not a bundle"):
         load(tmp_path, model=SmallResNet)
+
+
+def test_a_file_in_place_of_a_folder_is_no_bundle(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_text("")
+    with pytest.raises(InputError, match=r"is not a bundle.*name a folder"):
+        load(file, model=SmallResNet)
+
+
+def test_a_bundle_whose_model_is_not_here_says_how_to_give_it(bundle: Path) -> None:
+    schedule = json.loads((bundle / "schedule.json").read_text())
+    schedule["model"]["name"] = "gone.py:network"
+    reference = Schedule.model_validate(schedule)
+    with pytest.raises(ModelError, match=r"no model file 'gone\.py'.*model=FACTORY"):
+        unpruned_network(reference, None)
+    with pytest.raises(ModelError, match=r"other\.py'.*in the folder it was submitted in$"):
+        unpruned_network(reference, "other.py:network")
 
 
 def test_a_torn_schedule_is_damage(bundle: Path) -> None:
