@@ -43,16 +43,30 @@ class GuessWatch:
             return
         self._scores.append(score)
         typical = statistics.median(self._scores)
-        if len(self._scores) == TRIALS and typical > (1.0 - _LEAST) * guess:
-            text = _warning(typical, guess, self._context.fidelity)
+        if len(self._scores) == TRIALS and _guesses(typical, guess):
+            unpruned = self._context.job.base["score"]
+            text = _warning(typical, guess, self._context.fidelity, unpruned)
             self._context.progress("warning", {"text": text})
 
 
-def _warning(typical: float, guess: float, fidelity: Fidelity) -> str:
+def _guesses(score: float, guess: float) -> bool:
+    return score > (1.0 - _LEAST) * guess
+
+
+def _warning(typical: float, guess: float, fidelity: Fidelity, unpruned: float) -> str:
+    seen = (
+        f"{TRIALS} trials score {typical:.3f} (median), hardly better than {guess:.3f}, the score "
+        "of saying the same of every image"
+    )
+    if _guesses(unpruned, guess):
+        return (
+            f"{seen}, and so does the unpruned network with {unpruned:.3f}: it seems untrained, or "
+            "its images are not prepared as in its training. Stop and search again with the "
+            "weights it was trained to, --weights FILE"
+        )
     longer = _LONGER * fidelity.steps or Fidelity.steps
     return (
-        f"{TRIALS} trials score {typical:.3f} (median), hardly better than {guess:.3f}, the score "
-        f"of saying the same of every image: after {fidelity.steps} steps such networks have not "
-        "recovered, and their scores rank by luck. Stop and search again with more steps for each "
+        f"{seen}: after {fidelity.steps} steps such networks have not recovered, and their scores "
+        "rank by luck. Stop and search again with more steps for each "
         f"trial, --steps {longer}, or with a larger budget"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,8 +22,9 @@ class Context:
 
     fidelity = FIDELITY
 
-    def __init__(self, guessing: float | None) -> None:
+    def __init__(self, guessing: float | None, unpruned: float) -> None:
         self.guessing = guessing
+        self.job = SimpleNamespace(base={"score": unpruned})
         self.said: list[str] = []
 
     def progress(self, kind: str, payload: dict[str, Any]) -> None:
@@ -30,8 +32,8 @@ class Context:
         self.said.append(payload["text"])
 
 
-def warnings(scores: list[float], guessing: float | None) -> list[str]:
-    context = Context(guessing)
+def warnings(scores: list[float], guessing: float | None, unpruned: float = 0.1) -> list[str]:
+    context = Context(guessing, unpruned)
     watch = GuessWatch(context)  # type: ignore[arg-type]
     for score in scores:
         watch.see(score)
@@ -44,6 +46,13 @@ def test_four_trials_that_guess_are_spoken_of_once() -> None:
     assert "4 trials score 2.285 (median)" in said[0]
     assert "2.303" in said[0]
     assert f"--steps {4 * FIDELITY.steps}" in said[0]
+
+
+def test_where_the_unpruned_network_guesses_too_its_weights_are_spoken_of() -> None:
+    (said,) = warnings([2.30] * 4, math.log(10), unpruned=2.296)
+    assert "the unpruned network with 2.296" in said
+    assert "--weights" in said
+    assert "--steps" not in said
 
 
 @pytest.mark.parametrize(
